@@ -1,0 +1,1 @@
+"""What: exams, problems, policies and the life-cycle of a session."""

@@ -1,0 +1,91 @@
+"""The vocabulary of suspicious activities.
+
+A kind outside this list is kept as it is and weighs what the policy says of unknown kinds.
+"""
+
+from dataclasses import dataclass, replace
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Kind(models.TextChoices):
+    """What may be pointed at."""
+
+    NO_FACE = "NO_FACE", _("Nobody in view")
+    MULTIPLE_FACES = "MULTIPLE_FACES", _("Several faces")
+    EXTRA_PERSON = "EXTRA_PERSON", _("Another person")
+    LOOKING_AWAY = "LOOKING_AWAY", _("Looking away")
+    PHONE = "PHONE", _("Phone")
+    BOOK = "BOOK", _("Book")
+    LAPTOP = "LAPTOP", _("Second computer")
+    CAMERA_BLOCKED = "CAMERA_BLOCKED", _("Camera covered")
+    POOR_LIGHT = "POOR_LIGHT", _("Too dark to see")
+    CAMERA_BLURRED = "CAMERA_BLURRED", _("Picture too blurred to see")
+    TAB_SWITCH = "TAB_SWITCH", _("Left the exam tab")
+    NETWORK_GAP = "NETWORK_GAP", _("Connection lost")
+    RECORDING_GAP = "RECORDING_GAP", _("Part of the recording could not be read")
+    INVALID_IMAGE = "INVALID_IMAGE", _("Picture could not be read")
+    NO_FRAME_RECEIVED = "NO_FRAME_RECEIVED", _("No picture received")
+
+
+class Severity(models.IntegerChoices):
+    """How grave one activity is; also the factor by which its weight counts."""
+
+    LOW = 1, _("low")
+    MEDIUM = 2, _("medium")
+    HIGH = 3, _("high")
+
+
+class RiskLevel(models.TextChoices):
+    """Where a session stands in the list."""
+
+    LOW = "Low", _("Low")
+    MEDIUM = "Medium", _("Medium")
+    HIGH = "High", _("High")
+
+
+@dataclass(frozen=True, slots=True)
+class KindRule:
+    """When an activity of one kind opens, closes and rests, and what it weighs.
+
+    It opens when ``hold`` of the last ``of`` examined observations within ``window_s`` seconds say yes and the first
+    and last of them lie at least ``hold_s`` seconds apart; it closes after ``release_s`` seconds of no, then rests for
+    ``cooldown_s`` seconds. ``instant`` kinds are facts of a moment: they open and close at once, and only rest.
+    """
+
+    weight: float = 1.0
+    severity: int = 1
+    enabled: bool = True
+    hold: int = 3
+    of: int = 4
+    hold_s: float = 2.0
+    window_s: float = 15.0
+    release_s: float = 2.0
+    cooldown_s: float = 5.0
+    instant: bool = False
+
+
+_OBJECT = KindRule(hold=2, of=3, hold_s=1.0, window_s=20.0, release_s=5.0)
+_ADVICE = KindRule(weight=0, hold=4, of=5, hold_s=3.0)
+_TECHNICAL = KindRule(weight=0, instant=True)
+
+# Weights are those that the systems before this one shared, so that scores stay comparable: four named kinds, every
+# other 1, advice and technical kinds 0. Severity is told only where a single sighting is grave.
+DEFAULT_RULES: dict[str, KindRule] = {
+    Kind.NO_FACE: KindRule(weight=2),
+    Kind.MULTIPLE_FACES: KindRule(weight=4),
+    Kind.EXTRA_PERSON: replace(_OBJECT, severity=2),
+    Kind.LOOKING_AWAY: KindRule(weight=2),
+    Kind.PHONE: replace(_OBJECT, severity=3),
+    Kind.BOOK: replace(_OBJECT, severity=2),
+    Kind.LAPTOP: _OBJECT,
+    Kind.CAMERA_BLOCKED: KindRule(hold=4, of=5, hold_s=3.0),
+    Kind.POOR_LIGHT: _ADVICE,
+    Kind.CAMERA_BLURRED: _ADVICE,
+    Kind.TAB_SWITCH: KindRule(weight=3, instant=True),
+    Kind.NETWORK_GAP: _TECHNICAL,
+    Kind.RECORDING_GAP: _TECHNICAL,
+    Kind.INVALID_IMAGE: _TECHNICAL,
+    Kind.NO_FRAME_RECEIVED: _TECHNICAL,
+}

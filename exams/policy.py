@@ -1,0 +1,130 @@
+"""What a proctoring policy says, as validated data: which senses run, when an activity opens, what it weighs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any, TypeVar, get_type_hints
+
+from exams.kinds import DEFAULT_RULES, KindRule
+from vision.types import Due, Sense
+
+T = TypeVar("T")
+
+
+class PolicyError(ValueError):
+    """A policy document that cannot be used; the message says what to mend."""
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which value on a fact counts as a yes; scores 0..1, angles in degrees from the person's baseline.
+
+    ``gaze`` is where head and eyes together point; eyes are away from ``eyes_horizontal`` on, if the gaze is too, by
+    ``eyes_gaze``: who turns the head and keeps the eyes on the screen looks at the screen.
+    """
+
+    face_score: float = 0.5
+    person_score: float = 0.5
+    person_present_score: float = 0.25
+    person_present_share: float = 0.10
+    phone_score: float = 0.35
+    book_score: float = 0.5
+    laptop_score: float = 0.5
+    head_yaw: float = 25.0
+    head_up: float = 25.0
+    head_down: float = 25.0
+    gaze: float = 30.0
+    eyes_horizontal: float = 0.12
+    eyes_gaze: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """One version of an exam's rules; the defaults are the default policy.
+
+    ``kind_cap``: one kind adds at most this many times its weight. ``max_gap_s``: an observation stands for the time
+    until the next one, but never for longer than this. ``trust_zero_risk``: the risk at which trust is 0.
+    """
+
+    kinds: Mapping[str, KindRule] = field(default_factory=lambda: dict(DEFAULT_RULES))
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    senses: tuple[str, ...] = tuple(Sense)
+    objects_every_s: float = 8.0
+    medium_from: float = 5.0
+    high_from: float = 10.0
+    kind_cap: float = 3.0
+    trust_zero_risk: float = 20.0
+    max_gap_s: float = 5.0
+    unknown_kind: KindRule = field(default_factory=lambda: KindRule(instant=True))
+
+    def rule(self, kind: str) -> KindRule:
+        """Return the rule of ``kind``; a kind nobody named follows ``unknown_kind``."""
+        return self.kinds.get(kind, self.unknown_kind)
+
+    def due(self) -> Due:
+        """Return what this policy wants examined."""
+        return Due(senses=frozenset(Sense(name) for name in self.senses), objects_every_s=self.objects_every_s)
+
+    def to_document(self) -> dict[str, Any]:
+        """Return the complete policy as JSON-serialisable data, which ``parse_policy`` reads back unchanged."""
+        return {**asdict(self), "senses": [str(name) for name in self.senses]}
+
+
+def parse_policy(document: Mapping[str, Any]) -> Policy:
+    """Read a policy; what it does not mention stays as in the default policy. Raises ``PolicyError``."""
+    document = dict(_mapping(document, "policy"))
+    policy = Policy()
+    kinds = dict(policy.kinds)
+    for kind, settings in _mapping(document.pop("kinds", {}), "kinds").items():
+        kinds[kind] = _update(policy.rule(kind), settings, f"kinds.{kind}")
+    thresholds = _update(policy.thresholds, document.pop("thresholds", {}), "thresholds")
+    unknown = _update(policy.unknown_kind, document.pop("unknown_kind", {}), "unknown_kind")
+    senses = document.pop("senses", list(policy.senses))
+    if not isinstance(senses, list | tuple) or not set(map(str, senses)) <= set(Sense):
+        raise PolicyError(f"senses must be a list out of {', '.join(Sense)}.")
+    policy = replace(policy, kinds=kinds, thresholds=thresholds, unknown_kind=unknown, senses=tuple(map(str, senses)))
+    policy = _update(policy, document, "policy")
+    _check_numbers(policy)
+    return policy
+
+
+def _mapping(value: Any, where: str) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise PolicyError(f"{where} must be a table of names and values.")
+    return value
+
+
+def _update(current: T, settings: Any, where: str) -> T:
+    hints = get_type_hints(type(current))
+    names = {item.name for item in fields(current)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for name, value in _mapping(settings, where).items():
+        if name not in names or hints[name] not in (float, int, bool):
+            raise PolicyError(f"{where} has no setting called {name!r}.")
+        values[name] = _typed(value, hints[name], f"{where}.{name}")
+    return replace(current, **values)  # type: ignore[type-var]
+
+
+def _typed(value: Any, wanted: type, where: str) -> Any:
+    if wanted is bool:
+        if not isinstance(value, bool):
+            raise PolicyError(f"{where} must be true or false.")
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float) or (wanted is int and value != int(value)):
+        raise PolicyError(f"{where} must be a {'whole ' if wanted is int else ''}number.")
+    if not 0 <= value <= 1_000_000:
+        raise PolicyError(f"{where} must lie between 0 and 1,000,000.")
+    return wanted(value)
+
+
+def _check_numbers(policy: Policy) -> None:
+    for kind, rule in (*policy.kinds.items(), ("unknown_kind", policy.unknown_kind)):
+        if not 1 <= rule.hold <= rule.of <= 100:
+            raise PolicyError(f"kinds.{kind}: hold must be at least 1 and at most of, which is at most 100.")
+        if rule.severity not in (1, 2, 3):
+            raise PolicyError(f"kinds.{kind}: severity is 1 (low), 2 (medium) or 3 (high).")
+    if not 0 < policy.medium_from < policy.high_from:
+        raise PolicyError("medium_from must be above 0 and below high_from.")
+    if policy.max_gap_s <= 0 or policy.trust_zero_risk <= 0 or policy.objects_every_s <= 0:
+        raise PolicyError("max_gap_s, trust_zero_risk and objects_every_s must be above 0.")

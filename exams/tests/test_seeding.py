@@ -1,0 +1,76 @@
+"""Exams from a file."""
+
+import json
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from accounts.models import Candidate, User
+from exams.models import Exam, ExamAssignment, Problem, ProctoringPolicy
+
+pytestmark = pytest.mark.django_db
+FILE = """
+exams:
+  - code: maths
+    title: Maths
+    owner: lecturer@example.com
+    opens_at: 2026-01-31T09:00:00Z
+    closes_at: "2026-01-31T12:00:00Z"
+    policy: {kinds: {PHONE: {hold: 3}}}
+    reviewers: [second@example.com]
+    problems: [{title: One}, {title: Two, points: 3}]
+    candidates: [{email: sitter@example.com, number: "4711", extra_minutes: 10}]
+"""
+
+
+def seed(tmp_path, text, capsys=None):
+    path = tmp_path / "exams.yaml"
+    path.write_text(text)
+    call_command("seed_exams", file=path, json=True)
+
+
+def counts():
+    return [model.objects.count() for model in (Exam, Problem, ProctoringPolicy, ExamAssignment, User, Candidate)]
+
+
+def test_it_makes_everything_once_and_brings_it_up_to_date(tmp_path, capsys):
+    seed(tmp_path, FILE)
+    assert counts() == [1, 2, 1, 1, 3, 1]
+    seed(tmp_path, FILE.replace("title: Maths", "title: Algebra").replace("hold: 3", "hold: 2"))
+    assert counts() == [1, 2, 2, 1, 3, 1]
+    exam = Exam.objects.get()
+    assert (exam.title, exam.current_policy.version) == ("Algebra", 2)
+    assert ExamAssignment.objects.get().extra_minutes == 10
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["problems"] == 2
+
+
+def test_it_makes_the_demonstration_exam_without_a_file():
+    call_command("seed_exams")
+    call_command("seed_exams")
+    assert Exam.objects.get().code == "demo"
+    assert not any(user.has_usable_password() for user in User.objects.all())
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("code: maths", "code: not a slug", "exam 1: code: "),
+        ("title: Maths", "colour: red", "nobody knows what 'colour' means"),
+        ("lecturer@example.com", "nobody", "exam 1: Enter a valid email address"),
+        ("hold: 3", "hold: x", "kinds.PHONE.hold must be a whole number"),
+        ("{title: One}", "{titel: One}", "problem 1: nobody knows what 'titel' means"),
+        ("extra_minutes: 10", "extra_minutes: soon", "exam 1: extra_minutes: "),
+        ("12:00:00Z", "noon", "is not a time such as"),
+        ("exams:", "exam:", "must hold a list called exams"),
+        ("exams:", "exams: [", "is not valid YAML"),
+    ],
+)
+def test_it_says_what_is_wrong_and_makes_nothing(tmp_path, old, new, words):
+    with pytest.raises(CommandError, match=words):
+        seed(tmp_path, FILE.replace(old, new))
+    assert counts() == [0, 0, 0, 0, 0, 0]
+
+
+def test_it_says_that_a_file_is_missing(tmp_path):
+    with pytest.raises(CommandError, match=r"cannot be read: No such file"):
+        call_command("seed_exams", file=tmp_path / "nothing.yaml")

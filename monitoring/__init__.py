@@ -1,0 +1,1 @@
+"""Watching: intake, rules, scoring, review and the reviewer console."""

@@ -1,0 +1,162 @@
+"""Proctoring a recorded exam: every picture of a recording takes the road that a live one takes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+from django.utils import timezone
+
+from accounts.models import Candidate
+from exams.lifecycle import move_session
+from exams.models import Exam, ExamSession, SessionStatus
+from exams.services import create_session
+from monitoring import services
+from monitoring.analysis import BATCH, analyze_frames
+from monitoring.models import MonitoringLog
+from monitoring.store import Picture, moment_of
+from vision.recording import Gap, RecordedFrame, Recording, open_recording
+from vision.types import Frame, Memory
+
+Progress = Callable[[int, int | None], None]
+"""Told how many pictures are done, and of how many if that is known."""
+
+
+@dataclass(slots=True)
+class Timings:
+    """Where the time went, in milliseconds over the whole replay: decoding the recording, the senses (also by stage),
+    writing what they found, and of that encoding evidence pictures."""
+
+    decoding: float = 0.0
+    vision: float = 0.0
+    recording: float = 0.0
+    evidence: float = 0.0
+    stages: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """A replayed session and what the replay cost."""
+
+    session: ExamSession
+    timings_ms: Timings
+
+
+def replay_recording(
+    *,
+    path: Path,
+    exam: Exam,
+    candidate: Candidate,
+    fps: float = 1.0,
+    start_at: datetime | None = None,
+    progress: Progress = lambda done, total: None,
+) -> Replayed:
+    """Watch a recording as if it were live and close the session; memory does not grow with its length.
+
+    ``start_at`` is when the sitting began (default: so that it ends now). Raises ``RecordingError`` before anything
+    is written if the recording cannot be used. A replay that is broken off leaves a terminated session, never an
+    open one.
+    """
+    with open_recording(path) as recording:
+        start = start_at or timezone.now().replace(microsecond=0) - timedelta(seconds=recording.duration_s or 0)
+        session = create_session(
+            exam=exam,
+            candidate=candidate,
+            source=ExamSession.Source.RECORDING,
+            recording_name=recording.name,
+            created_at=start,
+        )
+        session = move_session(session=session, to=SessionStatus.ACTIVE, at=start, reason="replay")
+        services.open_monitor(session=session)
+        try:
+            timings, seconds = _watch(session, recording, start.timestamp(), fps, progress)
+        except BaseException as error:
+            reason = f"replay broken off: {type(error).__name__}"
+            move_session(session=session, to=SessionStatus.TERMINATED, at=start, reason=reason)
+            services.finish_monitoring(session_id=session.pk)
+            raise
+    end = start + timedelta(seconds=max(seconds, recording.duration_s or 0))
+    session = move_session(session=session, to=SessionStatus.SUBMITTED, at=end, reason="end of the recording")
+    services.finish_monitoring(session_id=session.pk)
+    return Replayed(session=session, timings_ms=timings)
+
+
+def _watch(
+    session: ExamSession, recording: Recording, start: float, fps: float, progress: Progress
+) -> tuple[Timings, float]:
+    timings, memory, numbers = Timings(), Memory(), count()
+    total, done, seconds = recording.expected_frames(fps), 0, 0.0
+    for batch, gaps in _batches(_timed(recording.frames(fps), timings)):
+        frames = [Frame(next(numbers), start + item.offset_s, item.rgb) for item in batch]
+        memory = _analyze(session, frames, memory, timings)
+        for gap in gaps:
+            _log_gap(session, gap, start)
+        ends = [item.offset_s + 1 / fps for item in batch] + [gap.end_s for gap in gaps]
+        seconds, done = max([seconds, *ends]), done + len(batch)
+        progress(done, total)
+    return timings, seconds
+
+
+def _analyze(session: ExamSession, frames: list[Frame], memory: Memory, timings: Timings) -> Memory:
+    began = time.perf_counter()
+    facts, pictures, memory = analyze_frames(frames, due=session.policy.rules.due(), memory=memory)
+    seen = time.perf_counter()
+    timed = {seq: _timed_picture(picture, timings) for seq, picture in pictures.items()}
+    batch = services.Batch(facts=facts, pictures=timed, memory=memory)
+    services.record_observations(session_id=session.pk, batch=batch)
+    timings.vision += (seen - began) * 1000
+    timings.recording += (time.perf_counter() - seen) * 1000
+    for one in facts:
+        for stage, spent in one.timings_ms.items():
+            timings.stages[stage] = timings.stages.get(stage, 0.0) + spent
+    return memory
+
+
+def _timed_picture(picture: Picture, timings: Timings) -> Picture:
+    def encode() -> bytes:
+        began = time.perf_counter()
+        data = picture()
+        timings.evidence += (time.perf_counter() - began) * 1000
+        return data
+
+    return encode
+
+
+def _log_gap(session: ExamSession, gap: Gap, start: float) -> None:
+    services.record_event(
+        session_id=session.pk,
+        event_type="RECORDING_GAP",
+        source=MonitoringLog.Source.SERVER,
+        occurred_at=moment_of(start + gap.start_s),
+        detail={"duration_s": round(gap.end_s - gap.start_s, 3), "reason": gap.reason},
+    )
+
+
+def _timed(items: Iterator[RecordedFrame | Gap], timings: Timings) -> Iterator[RecordedFrame | Gap]:
+    while True:
+        began = time.perf_counter()
+        item = next(items, None)
+        timings.decoding += (time.perf_counter() - began) * 1000
+        if item is None:
+            return
+        yield item
+
+
+def _batches(items: Iterator[RecordedFrame | Gap]) -> Iterator[tuple[list[RecordedFrame], list[Gap]]]:
+    """Group pictures for one transaction each; a gap ends its group, so that order is kept."""
+    batch: list[RecordedFrame] = []
+    for item in items:
+        if isinstance(item, Gap):
+            yield batch, [item]
+            batch = []
+        else:
+            batch.append(item)
+            if len(batch) == BATCH:
+                yield batch, []
+                batch = []
+    if batch:
+        yield batch, []

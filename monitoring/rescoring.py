@@ -1,0 +1,153 @@
+"""Applying another policy to what was stored: facts and reports go through the rules again, no model runs."""
+
+from __future__ import annotations
+
+import heapq
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from exams.models import ExamSession, ProctoringPolicy
+from exams.policy import Policy
+from monitoring import rules
+from monitoring.cues import Cue, examined_senses, read_cues
+from monitoring.models import (
+    Assessment,
+    Evidence,
+    MonitoringLog,
+    Observation,
+    ReviewDecision,
+    SessionMonitor,
+    SuspiciousActivity,
+)
+from monitoring.selectors import overlapping
+from monitoring.store import write_changes, write_scores
+from vision.types import Observation as Facts
+
+
+@dataclass(frozen=True, slots=True)
+class Rescored:
+    """What another policy makes of a session: activities and score before and after."""
+
+    session: ExamSession
+    policy: ProctoringPolicy
+    activities_before: int
+    activities_after: int
+    risk_before: float
+    risk_after: float
+    level_before: str
+    level_after: str
+
+    @property
+    def changed(self) -> bool:
+        """Whether anything is different."""
+        return (self.activities_before, self.risk_before) != (self.activities_after, self.risk_after)
+
+
+def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: bool = False) -> Rescored | None:
+    """Judge an ended session under another version of its exam's policy; None if it was never watched to its end.
+
+    The new assessment becomes the current one, pictures and decisions go over to overlapping activities of the same
+    kind, and the old assessment is kept. An assessment under this version that exists already is only made current.
+    ``dry_run`` writes nothing.
+    """
+    if policy.exam_id != session.exam_id:
+        raise ValueError("The policy belongs to another exam.")
+    with transaction.atomic():
+        monitor = SessionMonitor.objects.select_for_update().filter(pk=session.pk, finished_at__isnull=False).first()
+        before = Assessment.objects.filter(session=session, is_current=True).first()
+        if monitor is None or before is None or session.ended_at is None:
+            return None
+        after = Assessment.objects.filter(session=session, policy=policy).first()
+        if after is None:
+            Assessment.objects.filter(pk=before.pk).update(is_current=False)
+            after = _assess(session, policy, session.ended_at)
+            _carry_over(before, after)
+        elif after.pk != before.pk:
+            Assessment.objects.filter(pk=before.pk).update(is_current=False)
+            Assessment.objects.filter(pk=after.pk).update(is_current=True)
+        result = _compare(session, policy, before, after)
+        if dry_run:
+            transaction.set_rollback(True)
+    return result
+
+
+def _assess(session: ExamSession, policy: ProctoringPolicy, ended_at: datetime) -> Assessment:
+    settings, state = policy.rules, rules.initial_state()
+    changes: list[rules.Change] = []
+    for moment in _moments(session, settings):
+        state, more = rules.step(state, moment, settings)
+        changes += more
+    state, more = rules.finish(state, ended_at.timestamp(), settings)
+    assessment = Assessment.objects.create(session=session, policy=policy)
+    write_changes(assessment, [*changes, *more], settings, {})
+    write_scores(assessment, settings, state, duration_s=session.duration.total_seconds())
+    return assessment
+
+
+def _moments(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
+    """Everything known of the session in order of time, a page at a time."""
+    by_time = heapq.merge(_seen(session, policy), _reported(session), key=lambda moment: moment.at)
+    yield from by_time
+
+
+def _seen(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
+    rows = Observation.objects.filter(session=session, stream="frame").order_by("captured_at", "seq")
+    for row in rows.iterator(chunk_size=500):
+        facts = Facts.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp())
+        yield rules.Moment(facts.captured_at, row.seq, read_cues(facts, policy), examined_senses(facts))
+
+
+def _reported(session: ExamSession) -> Iterator[rules.Moment]:
+    for log in MonitoringLog.objects.filter(session=session).order_by("occurred_at", "id").iterator(chunk_size=500):
+        severity = {"severity": log.severity} if log.severity > 1 else {}
+        yield rules.Moment(
+            log.occurred_at.timestamp(), -1, {log.event_type: Cue(True, 1.0, {**log.detail, **severity})}
+        )
+
+
+def _carry_over(before: Assessment, after: Assessment) -> None:
+    old = SuspiciousActivity.objects.filter(assessment=before).select_related("evidence").prefetch_related("decisions")
+    new = list(SuspiciousActivity.objects.filter(assessment=after))
+    judged: set[object] = set()
+    for pair in overlapping(old, new):
+        evidence = getattr(pair.old, "evidence", None)
+        if evidence is not None and not Evidence.objects.filter(activity=pair.new).exists():
+            evidence.pk, evidence.activity = uuid.uuid4(), pair.new
+            evidence.save(force_insert=True)
+        latest = max(pair.old.decisions.all(), key=lambda decision: decision.decided_at, default=None)
+        if latest is not None and pair.new.pk not in judged:
+            judged.add(pair.new.pk)
+            ReviewDecision.objects.create(
+                session=after.session,
+                activity=pair.new,
+                verdict=latest.verdict,
+                reason=latest.reason,
+                reviewer=latest.reviewer,
+                decided_at=latest.decided_at,
+                carried_from=latest,
+            )
+    if judged:
+        _score_again(after)
+
+
+def _score_again(assessment: Assessment) -> None:
+    monitor = SessionMonitor.objects.get(pk=assessment.session_id)
+    duration = assessment.session.duration.total_seconds()
+    write_scores(assessment, assessment.policy.rules, monitor.state, duration_s=duration)
+
+
+def _compare(session: ExamSession, policy: ProctoringPolicy, before: Assessment, after: Assessment) -> Rescored:
+    return Rescored(
+        session=session,
+        policy=policy,
+        activities_before=before.activities.count(),
+        activities_after=after.activities.count(),
+        risk_before=before.risk_score,
+        risk_after=after.risk_score,
+        level_before=before.risk_level,
+        level_after=after.risk_level,
+    )

@@ -1,0 +1,209 @@
+"""When suspicious activities open, last and close: a pure fold over moments.
+
+``step(state, moment, policy) → (state, changes)``. The state is versioned JSON; a stream cut anywhere, its state stored
+and restored, gives the same changes. The method is hysteresis with hold, release and rest per kind, as data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from exams.kinds import KindRule
+from exams.policy import Policy
+from monitoring.cues import Cue
+from vision.types import Sense
+
+STATE_VERSION = 1
+INSTANT_S = 1.0
+"""How long a fact of an instant is drawn and counted."""
+
+State = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What is known of one instant: ``at`` in seconds, the cues by kind, and the senses that were examined.
+
+    ``senses`` is None where nobody looked at all, as for an event that the browser reports.
+    """
+
+    at: float
+    seq: int
+    cues: Mapping[str, Cue]
+    senses: frozenset[Sense] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """An activity opened, went on or closed; always the whole span as it now stands.
+
+    ``confidence`` is the mean of the yes answers; ``positives`` of ``examined`` observations said yes; ``best`` tells
+    that this moment is the strongest so far, so its picture is the evidence; ``best_at`` is the time of the strongest.
+    """
+
+    action: Literal["open", "update", "close"]
+    kind: str
+    started_at: float
+    ended_at: float | None
+    confidence: float
+    positives: int
+    examined: int
+    seq: int
+    best: bool
+    best_at: float
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def initial_state() -> State:
+    """Return the state before the first moment."""
+    return {"version": STATE_VERSION, "last_at": None, "seen": {}, "observed": {}, "kinds": {}}
+
+
+def step(state: State, moment: Moment, policy: Policy) -> tuple[State, list[Change]]:
+    """Fold one moment in; a moment older than the last one changes nothing, since time never runs backwards."""
+    last_at = state["last_at"]
+    if last_at is not None and moment.at < last_at:
+        return state, []
+    state = {**state, **_clock(state, moment, policy), "kinds": dict(state["kinds"])}
+    changes: list[Change] = []
+    for kind, cue in moment.cues.items():
+        rule = policy.rule(kind)
+        if not rule.enabled or cue.value is None:
+            continue
+        entry = state["kinds"].get(kind, {"window": [], "open": None, "rest_until": None})
+        entry, change = _step_kind(entry, kind, cue, moment, rule, policy)
+        state["kinds"][kind] = entry
+        changes += [change] if change else []
+    return state, changes
+
+
+def finish(state: State, at: float, policy: Policy) -> tuple[State, list[Change]]:
+    """Close whatever is open when the session ends at ``at``, and count the time until then."""
+    state, _none = step(state, Moment(at=max(at, state["last_at"] or at), seq=-1, cues={}), policy)
+    state = {**state, "kinds": dict(state["kinds"])}
+    changes = []
+    for kind, entry in state["kinds"].items():
+        if entry["open"]:
+            state["kinds"][kind], change = _close(entry, kind, min(at, _seen_until(entry["open"], policy)), policy, -1)
+            changes.append(change)
+    return state, changes
+
+
+def _clock(state: State, moment: Moment, policy: Policy) -> State:
+    """Count the time since the last moment to each sense whose last word still stands."""
+    last_at, seen, observed = state["last_at"], dict(state["seen"]), dict(state["observed"])
+    if last_at is not None:
+        for sense, at in seen.items():
+            reach = max(policy.max_gap_s, policy.objects_every_s + 1 if sense == Sense.OBJECTS else 0.0)
+            passed = max(0.0, min(moment.at, at + reach) - last_at)
+            observed[sense] = round(observed.get(sense, 0.0) + passed, 3)
+    if moment.senses is not None:
+        # Objects are looked for now and then, so their last word outlives frames without one; others' does not.
+        seen = {sense: at for sense, at in seen.items() if sense == Sense.OBJECTS}
+        seen.update({str(sense): moment.at for sense in moment.senses})
+    return {"last_at": moment.at, "seen": seen, "observed": observed}
+
+
+def _step_kind(
+    entry: State, kind: str, cue: Cue, moment: Moment, rule: KindRule, policy: Policy
+) -> tuple[State, Change | None]:
+    if entry["open"]:
+        return _go_on(entry, kind, cue, moment, rule, policy)
+    if entry["rest_until"] is not None and moment.at < entry["rest_until"]:
+        return {**entry, "window": []}, None
+    if rule.instant:
+        return _flash(entry, kind, cue, moment, rule)
+    window = [*entry["window"], [moment.at, bool(cue.value), cue.confidence]][-rule.of :]
+    window = [item for item in window if moment.at - item[0] <= rule.window_s]
+    entry = {**entry, "window": window}
+    yes = [item for item in window if item[1]]
+    if not cue.value or len(yes) < rule.hold or yes[-1][0] - yes[0][0] < rule.hold_s:
+        return entry, None
+    span = {
+        "started_at": yes[0][0],
+        "last_yes": moment.at,
+        "first_no": None,
+        "positives": len(yes),
+        "examined": sum(item[0] >= yes[0][0] for item in window),
+        "since_yes": 0,
+        "sum": sum(item[2] for item in yes),
+        "best": cue.confidence,
+        "best_at": moment.at,
+        "detail": dict(cue.detail),
+    }
+    return {**entry, "window": [], "open": span}, _change("open", kind, span, moment.seq, best=True)
+
+
+def _go_on(
+    entry: State, kind: str, cue: Cue, moment: Moment, rule: KindRule, policy: Policy
+) -> tuple[State, Change | None]:
+    span = {**entry["open"], "since_yes": entry["open"]["since_yes"] + 1}
+    if cue.value:
+        best = cue.confidence > span["best"]
+        span |= {"last_yes": moment.at, "first_no": None, "positives": span["positives"] + 1}
+        # Noes count once a yes follows them: those after the last yes lie outside the span.
+        span |= {"examined": span["examined"] + span["since_yes"], "since_yes": 0}
+        span["sum"] += cue.confidence
+        if best:
+            span |= {"best": cue.confidence, "best_at": moment.at, "detail": dict(cue.detail)}
+        return {**entry, "open": span}, _change("update", kind, span, moment.seq, best=best)
+    if span["first_no"] is None:
+        span["first_no"] = moment.at
+    entry = {**entry, "open": span}
+    if moment.at - span["first_no"] < rule.release_s:
+        return entry, None
+    return _close(entry, kind, min(span["first_no"], _seen_until(span, policy)), policy, moment.seq)
+
+
+def _flash(entry: State, kind: str, cue: Cue, moment: Moment, rule: KindRule) -> tuple[State, Change | None]:
+    if not cue.value:
+        return entry, None
+    span = {
+        "started_at": moment.at,
+        "positives": 1,
+        "examined": 1,
+        "sum": cue.confidence,
+        "best_at": moment.at,
+        "detail": dict(cue.detail),
+    }
+    ended_at = moment.at + max(INSTANT_S, float(cue.detail.get("duration_s", 0.0)))
+    change = _change("close", kind, span, moment.seq, best=True, ended_at=ended_at)
+    return {**entry, "rest_until": moment.at + rule.cooldown_s}, change
+
+
+def _seen_until(span: State, policy: Policy) -> float:
+    """What was last seen is taken to have lasted no longer than an observation may stand for."""
+    return float(span["last_yes"] + policy.max_gap_s)
+
+
+def _close(entry: State, kind: str, ended_at: float, policy: Policy, seq: int) -> tuple[State, Change]:
+    span = entry["open"]
+    ended_at = max(ended_at, span["started_at"] + 0.001)
+    closed: State = {"window": [], "open": None, "rest_until": ended_at + policy.rule(kind).cooldown_s}
+    return closed, _change("close", kind, span, seq, best=False, ended_at=ended_at)
+
+
+def _change(
+    action: Literal["open", "update", "close"],
+    kind: str,
+    span: State,
+    seq: int,
+    *,
+    best: bool,
+    ended_at: float | None = None,
+) -> Change:
+    return Change(
+        action=action,
+        kind=kind,
+        started_at=span["started_at"],
+        ended_at=ended_at,
+        confidence=round(span["sum"] / span["positives"], 4),
+        positives=span["positives"],
+        examined=span["examined"],
+        seq=seq,
+        best=best,
+        best_at=span["best_at"],
+        detail=span["detail"],
+    )

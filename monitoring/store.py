@@ -1,0 +1,120 @@
+"""Writing what the rules said into rows: activities, evidence and scores. Callers hold the session's monitor row."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils import timezone
+
+from exams.policy import Policy
+from monitoring import scoring
+from monitoring.explain import explain
+from monitoring.models import Assessment, Evidence, ReviewDecision, SuspiciousActivity
+from monitoring.rules import Change, State
+
+Picture = Callable[[], bytes]
+"""Gives the encoded JPEG of one frame, when it is wanted."""
+
+
+def moment_of(seconds: float) -> datetime:
+    """Return seconds since 1970 as an aware time."""
+    return datetime.fromtimestamp(seconds, tz=UTC)
+
+
+def write_changes(
+    assessment: Assessment, changes: Iterable[Change], policy: Policy, pictures: Mapping[int, Picture]
+) -> list[SuspiciousActivity]:
+    """Bring activities and evidence up to the changes; of several changes to one span only the last is written."""
+    last: dict[tuple[str, float], Change] = {}
+    best: dict[tuple[str, float], int] = {}
+    for change in changes:
+        last[change.kind, change.started_at] = change
+        if change.best:
+            best[change.kind, change.started_at] = change.seq
+    return [
+        _write_activity(assessment, change, policy, best.get(span), pictures)
+        for span, change in sorted(last.items(), key=lambda item: item[0][1])
+    ]
+
+
+def _write_activity(
+    assessment: Assessment, change: Change, policy: Policy, seq: int | None, pictures: Mapping[int, Picture]
+) -> SuspiciousActivity:
+    duration = None if change.ended_at is None else change.ended_at - change.started_at
+    activity, _created = SuspiciousActivity.objects.update_or_create(
+        assessment=assessment,
+        kind=change.kind,
+        started_at=moment_of(change.started_at),
+        defaults={
+            "session_id": assessment.session_id,
+            "severity": change.detail.get("severity", policy.rule(change.kind).severity),
+            "confidence": change.confidence,
+            "ended_at": None if change.ended_at is None else moment_of(change.ended_at),
+            "explanation": explain(
+                change.kind,
+                change.detail,
+                positives=change.positives,
+                examined=change.examined,
+                duration_s=duration,
+            ),
+            "detail": {**change.detail, "positives": change.positives, "examined": change.examined},
+        },
+    )
+    if seq is not None and seq in pictures:
+        _keep_evidence(activity, change, seq, pictures[seq]())
+    return activity
+
+
+def _keep_evidence(activity: SuspiciousActivity, change: Change, seq: int, data: bytes) -> None:
+    evidence = Evidence.objects.filter(activity=activity).first() or Evidence(activity=activity)
+    old_name = evidence.file.name or ""
+    evidence.seq, evidence.captured_at = seq, moment_of(change.best_at)
+    evidence.sha256, evidence.numbers = hashlib.sha256(data).hexdigest(), dict(change.detail)
+    evidence.file.save(f"{activity.kind.lower()}-{seq}.jpg", ContentFile(data), save=False)
+    try:
+        evidence.save()
+    except BaseException:
+        evidence.file.storage.delete(str(evidence.file.name))
+        raise
+    if old_name and old_name != evidence.file.name:
+        storage = evidence.file.storage
+        transaction.on_commit(lambda: _delete_unused(storage, old_name))
+
+
+def _delete_unused(storage: Any, name: str) -> None:
+    if not Evidence.objects.filter(file=name).exists():
+        storage.delete(name)
+
+
+def write_scores(assessment: Assessment, policy: Policy, state: State, *, duration_s: float) -> None:
+    """Score the assessment from its rows; the reviewed score leaves dismissed activities out."""
+    activities = list(SuspiciousActivity.objects.filter(assessment=assessment))
+    dismissed = dismissed_activities(assessment)
+    observed_s = scoring.observed_seconds(state["observed"])
+    until = state["last_at"] or 0.0
+    scores = scoring.assess([_span(a) for a in activities], policy, observed_s=observed_s, until=until)
+    kept = [_span(a) for a in activities if a.pk not in dismissed]
+    assessment.risk_score, assessment.risk_level = scores.risk_score, scores.risk_level
+    assessment.trust_score, assessment.compliance_score = scores.trust_score, scores.compliance_score
+    assessment.breakdown = scores.lines()
+    assessment.reviewed_risk_score = scoring.assess(kept, policy, observed_s=observed_s, until=until).risk_score
+    assessment.coverage = scoring.coverage(state["observed"], duration_s=duration_s, senses=policy.senses)
+    assessment.computed_at = timezone.now()
+    assessment.save()
+
+
+def dismissed_activities(assessment: Assessment) -> set[Any]:
+    """Return the ids of activities whose latest decision dismisses them."""
+    decisions = ReviewDecision.objects.filter(activity__assessment=assessment).order_by("decided_at")
+    latest = dict(decisions.values_list("activity_id", "verdict"))
+    return {pk for pk, verdict in latest.items() if verdict == ReviewDecision.Verdict.DISMISSED}
+
+
+def _span(activity: SuspiciousActivity) -> scoring.Span:
+    ended_at = None if activity.ended_at is None else activity.ended_at.timestamp()
+    return scoring.Span(activity.kind, activity.severity, activity.started_at.timestamp(), ended_at)

@@ -1,0 +1,270 @@
+"""A session as it is shown to people, on the reviewer's page and in the PDF: rows in, frozen data out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import BooleanField, Case, Q, Value, When
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from exams.kinds import Kind, Severity
+from exams.models import ExamSession
+from exams.policy import Policy
+from monitoring.models import Assessment, Evidence, Observation, ReviewDecision, SuspiciousActivity
+from monitoring.timeline import Bar, Lane, Timeline, clock, examined_stretches
+from vision.types import Sense
+
+SENSE_LABELS = {
+    Sense.CAMERA: gettext_lazy("Camera picture"),
+    Sense.FACES: gettext_lazy("Faces"),
+    Sense.HEAD: gettext_lazy("Head direction"),
+    Sense.EYES: gettext_lazy("Eye direction"),
+    Sense.OBJECTS: gettext_lazy("Objects and people"),
+}
+COVERAGE_MEANS = gettext_lazy("Coverage is the share of the session in which a sense could really examine something.")
+CONFIDENCE_MEANS = gettext_lazy("Confidence is how sure the detectors were on average, not how likely misconduct is.")
+MACHINE_POINTS = gettext_lazy("The machine points, a human decides.")
+
+
+@dataclass(frozen=True, slots=True)
+class SenseCoverage:
+    """The share 0..1 of the session that one sense examined (None: switched off by the policy), and a note."""
+
+    sense: str
+    label: str
+    share: float | None
+    note: str
+
+    @property
+    def percent(self) -> int:
+        """The share in whole percent, never 100 while anything is missing."""
+        return int((self.share or 0) * 100 + 1e-6)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLine:
+    """What one kind adds to the risk score."""
+
+    kind: str
+    label: str
+    count: int
+    weight: float
+    raw: float
+    cap: float
+    points: float
+
+    @property
+    def capped(self) -> bool:
+        """Whether the kind would have added more without its cap."""
+        return self.raw > self.cap
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One human verdict."""
+
+    verdict: str
+    label: str
+    reason: str
+    reviewer: str
+    decided_at: datetime
+    carried_over: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EvidencePicture:
+    """The kept picture of an activity, by name; ``name`` is its file in the storage."""
+
+    id: UUID
+    name: str
+    media_type: str
+    sha256: str
+    captured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """One suspicious activity; offsets and duration in seconds, ``ended_at`` None while it lasts."""
+
+    id: UUID
+    kind: str
+    label: str
+    severity: int
+    severity_label: str
+    confidence: float
+    started_at: datetime
+    ended_at: datetime | None
+    offset_s: float
+    duration_s: float
+    explanation: str
+    decisions: tuple[Decision, ...]
+    evidence: EvidencePicture | None
+
+    @property
+    def decision(self) -> Decision | None:
+        """The verdict that holds: the latest."""
+        return self.decisions[-1] if self.decisions else None
+
+    @property
+    def dismissed(self) -> bool:
+        """Whether the verdict that holds takes the activity out of the reviewed score."""
+        return self.decision is not None and self.decision.verdict == ReviewDecision.Verdict.DISMISSED
+
+    @property
+    def confidence_percent(self) -> int:
+        """The confidence in whole percent."""
+        return round(self.confidence * 100)
+
+    @property
+    def offset(self) -> str:
+        """Time into the session."""
+        return clock(self.offset_s)
+
+    @property
+    def duration(self) -> str:
+        """How long it lasted, in words."""
+        return duration_text(self.duration_s)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in words: ``4.5 s``, ``2 min 05 s``, ``1 h 02 min``."""
+    if seconds < 10 and seconds != int(seconds):
+        return f"{seconds:.1f} s"
+    whole = int(seconds + 0.5)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def kind_label(kind: str) -> str:
+    """Return the kind in words; an unknown kind is its own name."""
+    return str(Kind(kind).label) if kind in Kind.values else kind
+
+
+def coverage_of(assessment: Assessment) -> tuple[SenseCoverage, ...]:
+    """Return one row per sense, with a plain note where nothing could be examined."""
+    from vision.loading import availability
+
+    found, senses = availability(), assessment.policy.rules.senses
+    rows = []
+    for sense in Sense:
+        share = float(assessment.coverage.get(sense, 0.0)) if sense in senses else None
+        note = ""
+        if share is None:
+            note = _("Switched off by the exam's policy.")
+        elif share == 0:
+            note = _("Not examined at any time.")
+            if not found[sense].available:
+                note += " " + _("On this server the detector is missing: %(reason)s") % {"reason": found[sense].reason}
+        rows.append(SenseCoverage(str(sense), str(SENSE_LABELS[sense]), share, note))
+    return tuple(rows)
+
+
+def score_lines(assessment: Assessment) -> tuple[ScoreLine, ...]:
+    """Return the breakdown of the risk score, the heaviest kind first."""
+    return tuple(ScoreLine(label=kind_label(line["kind"]), **line) for line in assessment.breakdown)
+
+
+def activities_of(assessment: Assessment, session: ExamSession) -> tuple[Activity, ...]:
+    """Return the activities in order of time; expects them prefetched with evidence and decisions."""
+    end = session.ended_at or timezone.now()
+    return tuple(_activity(row, session, end) for row in assessment.activities.all())
+
+
+def _activity(row: SuspiciousActivity, session: ExamSession, end: datetime) -> Activity:
+    evidence = getattr(row, "evidence", None)
+    return Activity(
+        id=row.pk,
+        kind=row.kind,
+        label=kind_label(row.kind),
+        severity=row.severity,
+        severity_label=str(Severity(row.severity).label),
+        confidence=row.confidence,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        offset_s=offset_in(session, row.started_at),
+        duration_s=round(max(0.0, ((row.ended_at or end) - row.started_at).total_seconds()), 3),
+        explanation=row.explanation,
+        decisions=decisions_of(row.decisions.all()),
+        evidence=None if evidence is None else _picture(evidence),
+    )
+
+
+def _picture(evidence: Evidence) -> EvidencePicture:
+    return EvidencePicture(
+        evidence.pk, evidence.file.name or "", evidence.media_type, evidence.sha256, evidence.captured_at
+    )
+
+
+def decisions_of(rows: Iterable[ReviewDecision]) -> tuple[Decision, ...]:
+    """Return decisions in the order in which they were taken."""
+    return tuple(
+        Decision(
+            verdict=row.verdict,
+            label=str(row.get_verdict_display()),
+            reason=row.reason,
+            reviewer=str(row.reviewer),
+            decided_at=row.decided_at,
+            carried_over=row.carried_from_id is not None,
+        )
+        for row in rows
+    )
+
+
+def session_decisions(session: ExamSession) -> tuple[Decision, ...]:
+    """Return the verdicts on the session as a whole."""
+    rows = session.decisions.filter(activity__isnull=True).select_related("reviewer").order_by("decided_at")
+    return decisions_of(rows)
+
+
+def offset_in(session: ExamSession, moment: datetime) -> float:
+    """Return seconds from the start of the session."""
+    start = session.started_at or session.created_at
+    return round((moment - start).total_seconds(), 3)
+
+
+def length_of(session: ExamSession) -> float:
+    """Return seconds on the clock from start to end (pauses included) or until now."""
+    return max(0.0, offset_in(session, session.ended_at or timezone.now())) if session.started_at else 0.0
+
+
+def timeline_of(session: ExamSession, policy: Policy, activities: Iterable[Activity], *, link: str = "") -> Timeline:
+    """Return the session over time; ``link`` is put before an activity's id to make the address of its bar."""
+    length = length_of(session)
+    activities = tuple(activities)
+    kinds = dict.fromkeys(item.kind for item in sorted(activities, key=lambda item: (-item.severity, item.label)))
+    lanes = (_lane([item for item in activities if item.kind == kind], link) for kind in kinds)
+    stretches = examined_stretches(_moments(session), max_gap_s=policy.max_gap_s, end_s=length)
+    return Timeline(duration_s=length, examined=stretches, lanes=tuple(lanes))
+
+
+def _lane(items: list[Activity], link: str) -> Lane:
+    return Lane(label=items[0].label, bars=tuple(_bar(item, link) for item in items))
+
+
+def _bar(item: Activity, link: str) -> Bar:
+    title = f"{item.label}, {item.severity_label}, {item.offset}, {item.duration}"
+    if item.decision is not None:
+        title += f", {item.decision.label}"
+    end_s = item.offset_s + item.duration_s
+    address = f"{link}{item.id}" if link else ""
+    return Bar(item.offset_s, end_s, item.severity, title, address, dismissed=item.dismissed)
+
+
+def _moments(session: ExamSession) -> Iterator[tuple[float, bool]]:
+    # Where the camera sense is switched off nobody says whether a picture was usable, but faces tell.
+    examined = Case(
+        When(Q(usable=True) | Q(usable__isnull=True, facts__has_key=str(Sense.FACES)), then=Value(True)),
+        default=Value(False),
+        output_field=BooleanField(),
+    )
+    rows = Observation.objects.filter(session=session, stream="frame").annotate(examined=examined)
+    for captured_at, seen in rows.order_by("captured_at", "seq").values_list("captured_at", "examined").iterator():
+        yield offset_in(session, captured_at), seen

@@ -1,0 +1,12 @@
+"""The project as an app of its own: start-up checks and the ``start`` command."""
+
+from django.apps import AppConfig
+
+
+class ProctoringConfig(AppConfig):
+    """Register the deployment checks."""
+
+    name = "proctoring"
+
+    def ready(self) -> None:
+        from proctoring import checks  # noqa: F401  registers itself

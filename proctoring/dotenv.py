@@ -1,0 +1,32 @@
+"""Write ``.env`` once, with secrets made on this machine: ``python -m proctoring.dotenv``.
+
+Needs nothing but Python, because the settings cannot be read before it has run.
+"""
+
+import os
+import secrets
+import sys
+from pathlib import Path
+
+TEXT = """\
+# Made once by `make run` for this machine; the README's table lists every setting. Keep it to yourself.
+SECRET_KEY={secret_key}
+# Right for a laptop, wrong for a server that others reach: there, set DEBUG=0 and ALLOWED_HOSTS.
+DEBUG=1
+"""
+
+
+def write_env(path: Path) -> bool:
+    """Write the file, readable by its owner only, unless there is one; returns whether it was written."""
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return False
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        file.write(TEXT.format(secret_key=secrets.token_urlsafe(50)))
+    return True
+
+
+if __name__ == "__main__":
+    if write_env(Path(__file__).resolve().parent.parent / ".env"):
+        sys.stdout.write("Wrote new secrets to .env\n")

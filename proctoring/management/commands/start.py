@@ -1,0 +1,127 @@
+"""Prepare everything a newcomer needs and start the server; ``make run`` calls it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.models import Role
+from accounts.services import ensure_user
+from exams.models import ExamSession, SessionStatus
+
+DEMO_USERS = {
+    "admin@example.com": Role.ADMIN,
+    "teacher@example.com": Role.TEACHER,
+    "reviewer@example.com": Role.REVIEWER,
+    "student@example.com": Role.CANDIDATE,
+}
+DEMO_RECORDING = "demonstration.mp4"
+
+
+class Command(BaseCommand):
+    """See ``help``."""
+
+    help = "Migrate, make the demonstration once (users, exam, a proctored recording) and start the server."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Describe the command line."""
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
+        parser.add_argument("--no-server", action="store_true", help="prepare only")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prepare, show, serve."""
+        host, port = options["host"], options["port"]
+        if not options["no_server"]:
+            _refuse_taken_port(host, port)
+        call_command("migrate", verbosity=0)
+        passwords = _make_users()
+        self._demonstrate()
+        self._show(host, port, passwords)
+        if not options["no_server"]:
+            self.stdout.flush()
+            daphne = Path(sys.executable).with_name("daphne")
+            command = [str(daphne), "-b", host, "-p", str(port), "--no-server-name", "proctoring.asgi:application"]
+            # The server takes this process over, so that Ctrl-C and signals reach it directly.
+            os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  our own interpreter and arguments
+
+    def _demonstrate(self) -> None:
+        call_command("seed_exams", verbosity=0, stdout=_Quiet())
+        done = ExamSession.objects.filter(recording_name=DEMO_RECORDING, status=SessionStatus.SUBMITTED)
+        if done.exists():
+            return
+        self._fetch_weights()
+        from vision.demo import build_demo_recording
+
+        self.stdout.write("Proctoring a demonstration recording")
+        with TemporaryDirectory() as folder:
+            recording = Path(folder) / DEMO_RECORDING
+            build_demo_recording(recording)
+            call_command("replay", recording, stdout=self.stdout)
+        session = done.latest("created_at")
+        call_command("regenerate_reports", session=str(session.pk), stdout=_Quiet())
+
+    def _fetch_weights(self) -> None:
+        try:
+            call_command("fetch_models", stdout=_Quiet())
+        except CommandError as error:
+            self.stdout.write(
+                f"Phones, books and extra people will not be looked for: {error} "
+                "Everything else works; `manage.py fetch_models` tries again."
+            )
+
+    def _show(self, host: str, port: int, passwords: dict[str, str]) -> None:
+        shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104  only compared
+        base = f"http://{shown}:{port}"
+        lines = ["", "Ready.", f"  reviewer console  {base}/admin/", f"  health            {base}/health/ready"]
+        session = ExamSession.objects.filter(recording_name=DEMO_RECORDING, status=SessionStatus.SUBMITTED).first()
+        if session is not None:
+            lines.insert(3, f"  the demonstration {base}/admin/exams/examsession/{session.pk}/change/")
+        if passwords:
+            lines += ["", "Users made now; these passwords are shown once and kept nowhere:"]
+            lines += [f"  {email:<22} {password}" for email, password in passwords.items()]
+        self.stdout.write("\n".join([*lines, ""]))
+
+
+class _Quiet:
+    """Swallows what a command says when it is called as a step of another one."""
+
+    def write(self, text: str) -> int:
+        return len(text)
+
+    def flush(self) -> None:
+        return
+
+
+def _make_users() -> dict[str, str]:
+    """Make the demonstration's users who are missing; returns their passwords."""
+    passwords = {}
+    for email, role in DEMO_USERS.items():
+        password = secrets.token_urlsafe(12)
+        _user, created = ensure_user(email=email, role=role, password=password)
+        if created:
+            passwords[email] = password
+    return passwords
+
+
+def _refuse_taken_port(host: str, port: int) -> None:
+    if not 0 < port < 65536:
+        raise CommandError(f"{port} is not a port; choose one between 1 and 65535, for example PORT=8001.")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise CommandError(
+            f"Port {port} on {host} cannot be used ({error.strerror}); choose another one, for example PORT={port + 1}."
+        ) from error

@@ -1,0 +1,222 @@
+"""What a report says: a session's rows as frozen data, the same rows always giving the same data."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
+
+from exams.models import ExamSession
+from monitoring import summary
+from monitoring.models import Assessment, MonitoringLog
+from monitoring.selectors import current_assessment
+from monitoring.timeline import Stretch, Timeline, clock, gaps_between
+
+PICTURE_WIDTH = 560
+PICTURE_QUALITY = 80
+GAP_KINDS = ("NETWORK_GAP", "RECORDING_GAP", "NO_FRAME_RECEIVED", "INVALID_IMAGE")
+SHOWN_GAPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An evidence picture, made smaller for print; without ``data`` the note says why it is not there."""
+
+    sha256: str
+    note: str = ""
+    data: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """An activity and its picture."""
+
+    activity: summary.Activity
+    picture: Picture | None
+
+
+@dataclass(frozen=True, slots=True)
+class LogGap:
+    """A stretch or an instant that was reported as lost: time into the session, what, and why."""
+
+    offset: str
+    label: str
+    duration: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """The scores of the assessment that counts."""
+
+    risk_score: float
+    risk_level: str
+    reviewed_risk_score: float
+    trust_score: float
+    compliance_score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReportContext:
+    """Everything the report says, but for the time it was made."""
+
+    session_id: str
+    candidate: str
+    email: str
+    external_id: str
+    exam_code: str
+    exam_title: str
+    status: str
+    source: str
+    recording: str
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    duration: str
+    policy_version: int
+    frames: Mapping[str, int]
+    scores: Scores | None
+    breakdown: tuple[summary.ScoreLine, ...]
+    coverage: tuple[summary.SenseCoverage, ...]
+    timeline: Timeline
+    unexamined: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    decisions: tuple[summary.Decision, ...]
+    gaps: tuple[LogGap, ...]
+    more_gaps: int
+
+    @property
+    def missing_detectors(self) -> tuple[summary.SenseCoverage, ...]:
+        """Senses that never examined anything."""
+        return tuple(row for row in self.coverage if row.note)
+
+    def content_sha256(self) -> str:
+        """Return the SHA-256 of all that is said, pictures by their own SHA-256."""
+        document = asdict(self)
+        for entry in document["entries"]:
+            if entry["picture"]:
+                del entry["picture"]["data"]
+        text = json.dumps(document, sort_keys=True, ensure_ascii=False, default=_plain)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _plain(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def build_context(session: ExamSession) -> ReportContext:
+    """Read all that the report of this session says, in the site's language whoever asks."""
+    with translation.override(settings.LANGUAGE_CODE), timezone.override(None):
+        return _build(session, current_assessment(session))
+
+
+def _build(session: ExamSession, assessment: Assessment | None) -> ReportContext:
+    policy = assessment.policy if assessment is not None else session.policy
+    activities = summary.activities_of(assessment, session) if assessment is not None else ()
+    timeline = summary.timeline_of(session, policy.rules, activities)
+    user, gaps = session.candidate.user, _log_gaps(session)
+    return ReportContext(
+        session_id=str(session.pk),
+        candidate=user.full_name or user.email,
+        email=user.email,
+        external_id=session.candidate.external_id,
+        exam_code=session.exam.code,
+        exam_title=session.exam.title,
+        status=str(session.get_status_display()),
+        source=str(session.get_source_display()),
+        recording=session.recording_name,
+        created_at=session.created_at,
+        started_at=session.started_at,
+        ended_at=session.ended_at,
+        duration=summary.duration_text(session.duration.total_seconds()),
+        policy_version=policy.version,
+        frames=_frames(session),
+        scores=None if assessment is None else _scores(assessment),
+        breakdown=() if assessment is None else summary.score_lines(assessment),
+        coverage=() if assessment is None else summary.coverage_of(assessment),
+        timeline=timeline,
+        unexamined=_stretches(gaps_between(timeline.examined, timeline.duration_s)),
+        entries=tuple(Entry(item, _picture(item.evidence)) for item in activities),
+        decisions=summary.session_decisions(session),
+        gaps=gaps[:SHOWN_GAPS],
+        more_gaps=max(0, len(gaps) - SHOWN_GAPS),
+    )
+
+
+def _scores(assessment: Assessment) -> Scores:
+    return Scores(
+        risk_score=assessment.risk_score,
+        risk_level=assessment.risk_level,
+        reviewed_risk_score=assessment.reviewed_risk_score,
+        trust_score=assessment.trust_score,
+        compliance_score=assessment.compliance_score,
+    )
+
+
+def _frames(session: ExamSession) -> dict[str, int]:
+    monitor = getattr(session, "monitor", None)
+    names = ("total", "analysed", "skipped", "unusable")
+    return {name: getattr(monitor, f"frames_{name}", 0) for name in names}
+
+
+def _log_gaps(session: ExamSession) -> tuple[LogGap, ...]:
+    logs = MonitoringLog.objects.filter(session=session, event_type__in=GAP_KINDS)
+    return tuple(
+        LogGap(
+            offset=clock(summary.offset_in(session, log.occurred_at)),
+            label=summary.kind_label(log.event_type),
+            duration=_gap_duration(log.detail.get("duration_s")),
+            reason=str(log.detail.get("reason", "")),
+        )
+        for log in logs
+    )
+
+
+def _stretches(stretches: tuple[Stretch, ...]) -> tuple[str, ...]:
+    """Stretches of a second and more, in words."""
+    long = [stretch for stretch in stretches if stretch.end_s - stretch.start_s >= 1]
+    shown = [f"{clock(stretch.start_s)}–{clock(stretch.end_s)}" for stretch in long[:SHOWN_GAPS]]
+    return (*shown, *([_("and %(n)d more") % {"n": len(long) - SHOWN_GAPS}] if len(long) > SHOWN_GAPS else []))
+
+
+def _gap_duration(seconds: Any) -> str:
+    # Logs may come from browsers, so what they hold need not be a number.
+    return summary.duration_text(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e7 else ""
+
+
+def _picture(evidence: summary.EvidencePicture | None) -> Picture | None:
+    """Read the kept file, compare it with its SHA-256 and make it smaller; whatever is wrong becomes a note."""
+    if evidence is None:
+        return None
+    try:
+        with default_storage.open(evidence.name, "rb") as file:
+            data = file.read()
+    except (OSError, ValueError):
+        return Picture(evidence.sha256, _("The evidence file is missing from the storage."))
+    if hashlib.sha256(data).hexdigest() != evidence.sha256:
+        return Picture(evidence.sha256, _("The evidence file was changed after it was kept; it is not shown."))
+    try:
+        return Picture(evidence.sha256, data=_smaller(data))
+    except (OSError, ValueError):
+        return Picture(evidence.sha256, _("The evidence file cannot be shown as a picture."))
+
+
+def _smaller(data: bytes) -> bytes:
+    from PIL import Image
+
+    with Image.open(io.BytesIO(data)) as picture:
+        picture.draft("RGB", (PICTURE_WIDTH, PICTURE_WIDTH))
+        small = picture.convert("RGB")
+    small.thumbnail((PICTURE_WIDTH, PICTURE_WIDTH))
+    target = io.BytesIO()
+    small.save(target, "JPEG", quality=PICTURE_QUALITY)
+    return target.getvalue()

@@ -1,0 +1,78 @@
+"""Making the report of a session and keeping the newest one."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from datetime import datetime
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from exams.models import ExamSession
+from reports import pdf
+from reports.context import build_context
+from reports.models import SessionReport
+
+logger = logging.getLogger(__name__)
+
+RELATED = ("exam", "candidate__user", "policy", "monitor")
+
+
+def render_pdf(session: ExamSession) -> bytes:
+    """Return the report as it would be now, without keeping it."""
+    return pdf.render(build_context(session), generated_at=timezone.now())
+
+
+def mark_requested(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
+    """Write down that a report was asked for; until it is there, the one before it stays."""
+    return _mark(session.pk, status=SessionReport.Status.PENDING, requested_by=requested_by)
+
+
+def make_report(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
+    """Make the report and keep it in place of the one before; a failure is written down and the old file stays."""
+    session = ExamSession.objects.select_related(*RELATED).get(pk=session.pk)
+    made_at = timezone.now()
+    try:
+        context = build_context(session)
+        content = pdf.render(context, generated_at=made_at)
+    except Exception as error:
+        logger.exception("report of session %s failed", session.pk)
+        reason = f"{type(error).__name__}: {error}"[:500]
+        return _mark(session.pk, status=SessionReport.Status.FAILED, error=reason, requested_by=requested_by)
+    report = SessionReport.objects.get_or_create(session=session)[0]
+    name = f"{context.exam_code}-{made_at:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}.pdf"
+    new_name = report.file.storage.save(report.file.field.generate_filename(report, name), ContentFile(content))
+    try:
+        return _replace(session.pk, new_name, context.content_sha256(), made_at, requested_by)
+    except BaseException:
+        report.file.storage.delete(new_name)
+        raise
+
+
+@transaction.atomic
+def _replace(
+    session_id: uuid.UUID, new_name: str, content_sha256: str, made_at: datetime, requested_by: User | None
+) -> SessionReport:
+    """Point the row to the new file and delete the old one when that is certain."""
+    report = SessionReport.objects.select_for_update().get(session_id=session_id)
+    old_name, storage = report.file.name, report.file.storage
+    report.file.name, report.content_sha256, report.generated_at = new_name, content_sha256, made_at
+    report.status, report.error = SessionReport.Status.READY, ""
+    report.requested_by = requested_by or report.requested_by
+    report.save()
+    if old_name and old_name != new_name:
+        transaction.on_commit(lambda: storage.delete(old_name))
+    return report
+
+
+@transaction.atomic
+def _mark(session_id: uuid.UUID, *, status: str, error: str = "", requested_by: User | None = None) -> SessionReport:
+    SessionReport.objects.get_or_create(session_id=session_id)
+    report = SessionReport.objects.select_for_update().get(session_id=session_id)
+    report.status, report.error, report.requested_at = status, error, timezone.now()
+    report.requested_by = requested_by or report.requested_by
+    report.save()
+    return report

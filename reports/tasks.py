@@ -1,0 +1,32 @@
+"""Celery tasks: ids in, one service call; and asking for them."""
+
+import logging
+import uuid
+
+from celery import shared_task
+from django.db import transaction
+
+from accounts.models import User
+from exams.models import ExamSession
+from reports import services
+from reports.models import SessionReport
+
+logger = logging.getLogger(__name__)
+
+
+@shared_task
+def make_session_report(session_id: str) -> None:
+    """Make the PDF of one session."""
+    session = ExamSession.objects.filter(pk=uuid.UUID(session_id)).first()
+    if session is None:
+        logger.warning("session %s is gone, so no report is made", session_id)
+        return
+    services.make_report(session=session)
+
+
+@transaction.atomic
+def request_report(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
+    """Have the PDF made by a worker and return its row, which says when it is there."""
+    report = services.mark_requested(session=session, requested_by=requested_by)
+    transaction.on_commit(lambda: make_session_report.delay(str(session.pk)))
+    return report

@@ -1,0 +1,1 @@
+"""Perception: pictures in, facts out. Knows nothing of Django, databases or clocks."""

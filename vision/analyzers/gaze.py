@@ -1,0 +1,202 @@
+"""Where the head and the eyes of the candidate point: face mesh with irises on the largest face.
+
+The person's own way of sitting is learnt slowly from frames in which they face the screen, so that a camera beside the
+screen or a bent neck accuses nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vision.analyzers.faces import FoundFace, overlap
+from vision.baseline import learn
+from vision.pictures import shrink
+from vision.types import Box, Eyes, Frame, Head, Memory
+
+if TYPE_CHECKING:
+    from vision.loading import Models
+
+CROP_FACTOR = 2.5
+CROP_SIDE = 320
+MIN_FACE_PX = 36
+MIN_EYE_PX = 9
+SAME_FACE_IOU = 0.2
+CLOSED_OPENNESS = 0.15
+FARTHEST_YAW_FOR_EYES = 38.0
+EYES_DISAGREE = 0.45
+"""Irises that point this far apart were not found; glare on glasses does that."""
+
+FAR = 6
+"""Focal length in face lengths."""
+PROFILE_YAW = 25.0
+PROFILE_SCORE = 0.7
+
+# Mesh points that move little with the expression and their places in MediaPipe's canonical face model in centimetres
+# (x to the picture's right, y up, z towards the camera): the basis that its face geometry module fits the pose to.
+# Each row holds the point on the picture's left, its mirror image on the right, and |x|, y, z.
+_PAIRS = np.array(
+    [
+        (33, 263, 4.4459, 2.6640, 3.1734),
+        (54, 284, 6.2798, 6.6151, 1.4258),
+        (67, 297, 3.5229, 8.0055, 3.7296),
+        (117, 346, 5.2570, 0.9455, 2.9747),
+        (119, 348, 3.2992, 0.8617, 3.8728),
+        (121, 350, 1.8206, 1.4674, 4.2243),
+        (127, 356, 7.7431, 2.3650, -2.0052),
+        (129, 358, 1.7896, -0.9786, 4.8507),
+        (132, 361, 7.2719, -2.8904, -2.2525),
+        (133, 362, 1.8564, 2.5852, 3.7579),
+        (136, 365, 5.0858, -7.1790, 0.7146),
+        (143, 372, 6.4071, 2.2369, 1.5624),
+        (147, 376, 6.2342, -1.9437, 1.6619),
+        (198, 420, 1.2466, 0.2303, 5.6813),
+        (205, 425, 3.8320, -1.5372, 4.1371),
+    ]
+)
+_MIDDLE = np.array([(4, -0.4632, 7.5866), (6, 2.4733, 5.7886), (10, 8.2618, 4.4815)])
+POSE_POINTS = np.concatenate([_PAIRS[:, 0], _PAIRS[:, 1], _MIDDLE[:, 0]]).astype(int)
+POSE_MODEL = np.concatenate(
+    [
+        _PAIRS[:, 2:] * (-1, 1, 1),
+        _PAIRS[:, 2:],
+        np.column_stack([np.zeros(len(_MIDDLE)), _MIDDLE[:, 1:]]),
+    ]
+)
+# The detectors' key points in the same model: eyes, nose tip, then the mouth's corners, or its middle and the ears.
+_EYES_AND_NOSE = [(-3.15, 2.62, 3.47), (3.15, 2.62, 3.47), (0.0, -0.46, 7.59)]
+KEYPOINT_MODELS = {
+    5: np.array([*_EYES_AND_NOSE, (-2.46, -4.34, 4.28), (2.46, -4.34, 4.28)]),
+    6: np.array([*_EYES_AND_NOSE, (0.0, -4.27, 5.31), (-7.66, 0.67, -2.44), (7.66, 0.67, -2.44)]),
+}
+# Per eye: corner on the picture's left, corner on its right, two upper lid points and the two lower ones below them,
+# and the iris's centre.
+EYES = ((33, 133, (160, 158), (144, 153), 468), (362, 263, (385, 387), (380, 373), 473))
+MESH_POINTS = 478
+USED_POINTS = sorted({*POSE_POINTS.tolist(), *(point for eye in EYES for point in np.hstack(eye).tolist())})
+
+
+def analyze(
+    frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], models: Models
+) -> tuple[Head | None, Eyes | None, Memory]:
+    """Return head pose and iris direction of the largest face, with the person's baseline, and the memory.
+
+    Where the mesh does not fit, the head's pose comes from the face detector's key points, if these see a head that is
+    turned far. ``None`` where nothing can be said; eyes also where they are too small, closed or turned too far.
+    """
+    if not faces:
+        return None, None, memory
+    found = max(faces, key=lambda one: one.area)
+    points = _mesh(frame.rgb, found.face.box, models)
+    if points is None:
+        return _with_base(_profile(frame.rgb, found), memory.get("gaze")), None, memory
+    head = head_pose(points)
+    eyes = eye_direction(points) if abs(head.yaw) <= FARTHEST_YAW_FOR_EYES else None
+    baseline = learn(memory.get("gaze"), frame.captured_at, found.face.box, head, eyes)
+    if eyes is not None:
+        eyes = replace(eyes, base_horizontal=baseline["horizontal"], base_vertical=baseline["vertical"])
+    return _with_base(head, baseline), eyes, {**memory, "gaze": baseline}
+
+
+def _with_base(head: Head | None, baseline: dict[str, Any] | None) -> Head | None:
+    if head is None or baseline is None:
+        return head
+    return replace(head, base_yaw=baseline["yaw"], base_pitch=baseline["pitch"])
+
+
+def _profile(rgb: np.ndarray, found: FoundFace) -> Head | None:
+    """Return the pose by the detector's key points where they see a head turned far, which is where meshes fail."""
+    height, width = rgb.shape[:2]
+    small = min(found.face.box[2] * width, found.face.box[3] * height) < MIN_FACE_PX
+    if small or found.face.score < PROFILE_SCORE:  # what has no mesh may be no face
+        return None
+    head = _pose(found.keypoints * (width, height), KEYPOINT_MODELS[len(found.keypoints)])
+    return head if PROFILE_YAW <= abs(head.yaw) <= 90 else None
+
+
+def head_pose(points: np.ndarray) -> Head:
+    """Return the head's pose from (478, 2) mesh points in pixels."""
+    return _pose(points[POSE_POINTS], POSE_MODEL)
+
+
+def _pose(image: np.ndarray, model: np.ndarray) -> Head:
+    """Return the pose that turns the model's points, in centimetres, into the picture's, in pixels.
+
+    Solves the perspective-n-point problem (SQPnP, Terzakis and Lourakis 2020) for a camera so far away that the angles
+    do not depend on its unknown focal length or on where in the picture the face is.
+    """
+    import cv2
+
+    image = np.ascontiguousarray(image, np.float64)
+    undistorted = np.zeros(4)
+    centre, focal = image.mean(axis=0), FAR * float(np.ptp(image, axis=0).max())
+    camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]])
+    _, rotation_vector, _ = cv2.solvePnP(model, image, camera, undistorted, flags=cv2.SOLVEPNP_SQPNP)
+    rotation = cv2.Rodrigues(rotation_vector)[0]
+    # Columns: where the face's own right-hand axis and its forward axis point; the camera looks along +z, y is down.
+    sideways, forward = rotation[:, 0], rotation[:, 2]
+    yaw = np.degrees(np.arctan2(-forward[0], -forward[2]))
+    pitch = np.degrees(np.arcsin(np.clip(-forward[1], -1, 1)))
+    roll = np.degrees(np.arctan2(sideways[1], sideways[0]))
+    return Head(float(yaw), float(pitch), float(roll))
+
+
+def eye_direction(points: np.ndarray) -> Eyes | None:
+    """Return where the irises are within the eyes, and how open these are, from (478, 2 or more) points in pixels.
+
+    Openness is the eye aspect ratio of Soukupová and Čech (2016). ``None`` where the eyes are too small or closed, or
+    the two irises contradict each other.
+    """
+    eyes = [_one_eye(points[:, :2], eye) for eye in EYES]
+    openness = sum(eye[2] for eye in eyes) / 2
+    if min(eye[3] for eye in eyes) < MIN_EYE_PX or min(eye[2] for eye in eyes) < CLOSED_OPENNESS:
+        return None
+    (left, left_up, _, _), (right, right_up, _, _) = eyes
+    if abs(left - right) > EYES_DISAGREE:
+        return None
+    return Eyes((left + right) / 2, (left_up + right_up) / 2, openness)
+
+
+def _one_eye(points: np.ndarray, eye: Any) -> tuple[float, float, float, float]:
+    """Return horizontal and vertical direction, openness and width in pixels of one eye."""
+    left, right, upper, lower, iris = eye
+    along = points[right] - points[left]
+    width = max(float(np.hypot(*along)), 1e-6)
+    along = along / width
+    across = np.array([along[1], -along[0]])  # up in the picture
+    offset = points[iris] - (points[left] + points[right]) / 2
+    openness = float(np.linalg.norm(points[list(upper)] - points[list(lower)], axis=1).mean()) / width
+    return -2 * float(offset @ along) / width, 2 * float(offset @ across) / width, openness, width
+
+
+def _mesh(rgb: np.ndarray, box: Box, models: Models) -> np.ndarray | None:
+    """Return the mesh points in the picture's pixels, or ``None`` where no mesh fits this face.
+
+    The array is (478, 2) and holds NaN for the points that nothing here uses: reading one costs two microseconds.
+    """
+    height, width = rgb.shape[:2]
+    if min(box[2] * width, box[3] * height) < MIN_FACE_PX:
+        return None
+    # A margin around the face suits the mesh's own detector, which is made for faces near the camera.
+    reach = max(box[2] * width, box[3] * height) * CROP_FACTOR / 2
+    centre_x, centre_y = (box[0] + box[2] / 2) * width, (box[1] + box[3] / 2) * height
+    left, right = max(0, int(centre_x - reach)), min(width, int(centre_x + reach) + 1)
+    top, bottom = max(0, int(centre_y - reach)), min(height, int(centre_y + reach) + 1)
+    scale = min(1.0, CROP_SIDE / max(right - left, bottom - top))
+    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
+    meshes = models.face_mesh.process(shrink(rgb[top:bottom, left:right], size)).multi_face_landmarks
+    if not meshes:
+        return None
+    landmarks = meshes[0].landmark
+    used = np.array([(landmarks[index].x, landmarks[index].y) for index in USED_POINTS])
+    used = used * (right - left, bottom - top) + (left, top)
+    low, high = used.min(axis=0) / (width, height), used.max(axis=0) / (width, height)
+    found = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
+    # A crop may hold a neighbour whom the mesh prefers.
+    if overlap(found, box)[0] < SAME_FACE_IOU:
+        return None
+    points = np.full((MESH_POINTS, 2), np.nan)
+    points[USED_POINTS] = used
+    return points
