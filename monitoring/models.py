@@ -106,6 +106,11 @@ class Assessment(models.Model):
     compliance_score = models.FloatField(_("compliance score"), null=True, blank=True)
     breakdown = models.JSONField(_("breakdown"), default=list)
     coverage = models.JSONField(_("coverage"), default=dict)
+    missing_detectors = models.JSONField(
+        _("missing detectors"),
+        default=dict,
+        help_text=_("Senses that could not work where the pictures were analysed."),
+    )
     computed_at = models.DateTimeField(_("computed"), default=timezone.now)
 
     class Meta:

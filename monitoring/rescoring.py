@@ -64,7 +64,7 @@ def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: 
         after = Assessment.objects.filter(session=session, policy=policy).first()
         if after is None:
             Assessment.objects.filter(pk=before.pk).update(is_current=False)
-            after = _assess(session, policy, session.ended_at)
+            after = _assess(session, policy, session.ended_at, before.missing_detectors)
             _carry_over(before, after)
         elif after.pk != before.pk:
             Assessment.objects.filter(pk=before.pk).update(is_current=False)
@@ -75,14 +75,16 @@ def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: 
     return result
 
 
-def _assess(session: ExamSession, policy: ProctoringPolicy, ended_at: datetime) -> Assessment:
+def _assess(
+    session: ExamSession, policy: ProctoringPolicy, ended_at: datetime, missing_detectors: dict[str, str]
+) -> Assessment:
     settings, state = policy.rules, rules.initial_state()
     changes: list[rules.Change] = []
     for moment in _moments(session, settings):
         state, more = rules.step(state, moment, settings)
         changes += more
     state, more = rules.finish(state, ended_at.timestamp(), settings)
-    assessment = Assessment.objects.create(session=session, policy=policy)
+    assessment = Assessment.objects.create(session=session, policy=policy, missing_detectors=missing_detectors)
     write_changes(assessment, [*changes, *more], settings, {})
     write_scores(assessment, settings, state, duration_s=session.duration.total_seconds())
     return assessment

@@ -76,7 +76,7 @@ def record_observations(*, session_id: uuid.UUID, batch: Batch) -> list[Suspicio
     monitor.frames_unusable += sum(facts.usable is False for facts in fresh) + batch.unreadable
     monitor.frames_total = max(monitor.frames_total, monitor.frames_analysed)
     monitor.save()
-    return _write(monitor, policy, changes, batch.pictures)
+    return _write(monitor, policy, changes, batch.pictures, missing=_missing(policy))
 
 
 @transaction.atomic
@@ -140,6 +140,17 @@ def _locked(session_id: uuid.UUID) -> SessionMonitor:
     return SessionMonitor.objects.select_related("session__policy").get(pk=session_id)
 
 
+def _missing(policy: Policy) -> dict[str, str]:
+    """Return why a sense that the policy wants cannot work here; part of the result, since it may work tomorrow."""
+    from vision.loading import availability
+
+    return {
+        str(sense): found.reason
+        for sense, found in availability().items()
+        if not found.available and sense in policy.senses
+    }
+
+
 def _row(session: ExamSession, facts: Facts) -> Observation:
     return Observation(
         session=session,
@@ -151,10 +162,16 @@ def _row(session: ExamSession, facts: Facts) -> Observation:
 
 
 def _write(
-    monitor: SessionMonitor, policy: Policy, changes: list[rules.Change], pictures: Mapping[int, Picture]
+    monitor: SessionMonitor,
+    policy: Policy,
+    changes: list[rules.Change],
+    pictures: Mapping[int, Picture],
+    missing: dict[str, str] | None = None,
 ) -> list[SuspiciousActivity]:
     session = monitor.session
     assessment = Assessment.objects.get(session=session, policy=session.policy)
+    if missing is not None:
+        assessment.missing_detectors = missing
     activities = write_changes(assessment, changes, policy, pictures)
     write_scores(assessment, policy, monitor.state, duration_s=_duration(monitor))
     return activities

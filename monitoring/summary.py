@@ -150,9 +150,7 @@ def kind_label(kind: str) -> str:
 
 def coverage_of(assessment: Assessment) -> tuple[SenseCoverage, ...]:
     """Return one row per sense, with a plain note where nothing could be examined."""
-    from vision.loading import availability
-
-    found, senses = availability(), assessment.policy.rules.senses
+    senses, missing = assessment.policy.rules.senses, assessment.missing_detectors
     rows = []
     for sense in Sense:
         share = float(assessment.coverage.get(sense, 0.0)) if sense in senses else None
@@ -161,8 +159,8 @@ def coverage_of(assessment: Assessment) -> tuple[SenseCoverage, ...]:
             note = _("Switched off by the exam's policy.")
         elif share == 0:
             note = _("Not examined at any time.")
-            if not found[sense].available:
-                note += " " + _("On this server the detector is missing: %(reason)s") % {"reason": found[sense].reason}
+            if sense in missing:
+                note += " " + _("The detector was missing: %(reason)s") % {"reason": missing[sense]}
         rows.append(SenseCoverage(str(sense), str(SENSE_LABELS[sense]), share, note))
     return tuple(rows)
 

@@ -52,7 +52,8 @@ def _work() -> None:
 def _on_ready() -> None:
     _ready.set()
     # What a former process left behind should not wait for the first beat.
-    app.send_task("monitoring.tasks.sweep")
+    for task in ("monitoring.tasks.sweep", "reports.tasks.sweep_reports"):
+        app.send_task(task)
 
 
 def _beat() -> Any:

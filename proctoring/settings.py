@@ -140,6 +140,7 @@ CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"monitoring.tasks.analyze_session": {"queue": "vision"}, "reports.tasks.*": {"queue": "reports"}}
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "monitoring.tasks.sweep", "schedule": 10.0},
+    "reports": {"task": "reports.tasks.sweep_reports", "schedule": 60.0},
     "expire": {"task": "monitoring.tasks.expire_overdue", "schedule": 30.0},
 }
 CHANNEL_LAYERS = {

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.core.files.base import ContentFile
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
@@ -18,6 +19,8 @@ from reports.models import SessionReport
 
 logger = logging.getLogger(__name__)
 
+OVERDUE = timedelta(minutes=1)
+AT_ONCE = 100
 RELATED = ("exam", "candidate__user", "policy", "monitor")
 
 
@@ -29,6 +32,14 @@ def render_pdf(session: ExamSession) -> bytes:
 def mark_requested(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
     """Write down that a report was asked for; until it is there, the one before it stays."""
     return _mark(session.pk, status=SessionReport.Status.PENDING, requested_by=requested_by)
+
+
+def sessions_without_report() -> list[uuid.UUID]:
+    """Return closed sessions whose report was never asked for, or was and did not come for a while."""
+    long_ago = timezone.now() - OVERDUE
+    closed = ExamSession.objects.filter(monitor__finished_at__lt=long_ago)
+    never, overdue = Q(report__isnull=True), Q(report__status="pending", report__requested_at__lt=long_ago)
+    return list(closed.filter(never | overdue).values_list("pk", flat=True)[:AT_ONCE])
 
 
 def make_report(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:

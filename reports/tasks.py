@@ -8,10 +8,13 @@ from django.db import transaction
 
 from accounts.models import User
 from exams.models import ExamSession
+from monitoring import queue
 from reports import services
 from reports.models import SessionReport
 
 logger = logging.getLogger(__name__)
+
+MAKE_REPORT = "reports.tasks.make_session_report"
 
 
 @shared_task
@@ -28,5 +31,12 @@ def make_session_report(session_id: str) -> None:
 def request_report(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
     """Have the PDF made by a worker and return its row, which says when it is there."""
     report = services.mark_requested(session=session, requested_by=requested_by)
-    transaction.on_commit(lambda: make_session_report.delay(str(session.pk)))
+    transaction.on_commit(lambda: queue.send(MAKE_REPORT, session.pk))
     return report
+
+
+@shared_task
+def sweep_reports() -> None:
+    """Ask again for reports that a lost message or a dead worker left undone."""
+    for session_id in services.sessions_without_report():
+        queue.send(MAKE_REPORT, session_id)

@@ -14,13 +14,16 @@ import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vision import weights
 from vision.types import Sense
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FACE_COUNTER_WEIGHTS = ("face_detection_yunet_2026may.onnx",)
 OBJECT_WEIGHTS = ("yolo26n.pt", "yolov8n-416.onnx", "yolov8n-640.onnx")
@@ -62,7 +65,7 @@ class Models:
     def face_mesh(self) -> Any:
         """Face mesh of 478 points with irises; static, so that no face is carried from one picture to the next."""
         options = {"static_image_mode": True, "max_num_faces": 1, "refine_landmarks": True}
-        return _build_solution("face_mesh", "FaceMesh", min_detection_confidence=MESH_SCORE, **options)
+        return _QuietAtFirst(_build_solution("face_mesh", "FaceMesh", min_detection_confidence=MESH_SCORE, **options))
 
     @cached_property
     def person_segmentation(self) -> Any:
@@ -132,7 +135,7 @@ def _warm_up_objects(own: Models) -> None:
 
 def availability() -> dict[Sense, Availability]:
     """Say for each sense whether it can work here; only looks for packages and files, imports nothing."""
-    opencv, mediapipe = find_spec("cv2") is not None, find_spec("mediapipe") is not None
+    opencv, mediapipe = _installed("cv2"), _installed("mediapipe")
     counter = weights.find(*FACE_COUNTER_WEIGHTS)
     bundled = _packaged(mediapipe, "mediapipe", "MediaPipe face mesh with irises")
     faces = _packaged(mediapipe, "mediapipe", "MediaPipe face detection" + (f", {counter.stem}" if counter else ""))
@@ -155,13 +158,18 @@ def cap_threads() -> None:
         sys.modules["torch"].set_num_threads(1)
 
 
+@cache
+def _installed(package: str) -> bool:
+    return find_spec(package) is not None
+
+
 def _packaged(installed: bool, package: str, model: str) -> Availability:
     reason = "Ready." if installed else f"The package {package} is not installed."
     return Availability(installed, reason, model if installed else "")
 
 
 def _objects_availability() -> Availability:
-    if find_spec("ultralytics") is None:
+    if not _installed("ultralytics"):
         return Availability(False, "The package ultralytics is not installed.", "")
     path = weights.find(*OBJECT_WEIGHTS)
     if path is None:
@@ -219,6 +227,25 @@ def _load_torch(path: Path) -> Any:
     from ultralytics.nn.autobackend import AutoBackend
 
     return AutoBackend(model=str(path), device=torch.device("cpu"), verbose=False).eval()
+
+
+class _QuietAtFirst:
+    """A face mesh whose C++ code may warn about itself at the first face it sees, and is heard from then on."""
+
+    def __init__(self, solution: Any) -> None:
+        self._solution = solution
+
+    def process(self, rgb: np.ndarray) -> Any:
+        """Return what the solution finds in the (height, width, 3) uint8 picture."""
+        with _quiet_stderr():
+            found = self._solution.process(rgb)
+        if found.multi_face_landmarks:
+            self.process = self._solution.process  # type: ignore[method-assign]
+        return found
+
+    def close(self) -> None:
+        """Free the graph; it cannot work again."""
+        self._solution.close()
 
 
 @contextmanager

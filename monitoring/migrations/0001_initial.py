@@ -41,6 +41,14 @@ class Migration(migrations.Migration):
                 ("compliance_score", models.FloatField(blank=True, null=True, verbose_name="compliance score")),
                 ("breakdown", models.JSONField(default=list, verbose_name="breakdown")),
                 ("coverage", models.JSONField(default=dict, verbose_name="coverage")),
+                (
+                    "missing_detectors",
+                    models.JSONField(
+                        default=dict,
+                        help_text="Senses that could not work where the pictures were analysed.",
+                        verbose_name="missing detectors",
+                    ),
+                ),
                 ("computed_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="computed")),
                 (
                     "policy",

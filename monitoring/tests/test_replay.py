@@ -11,6 +11,7 @@ from django.utils.dateparse import parse_datetime
 from exams.models import ExamSession
 from monitoring.erasure import erase_session
 from monitoring.models import Assessment, Evidence, MonitoringLog, Observation, SuspiciousActivity
+from monitoring.summary import coverage_of
 from monitoring.tests.factories import make_candidate, make_exam
 from vision.demo import build_demo_recording
 
@@ -65,6 +66,9 @@ def test_it_finds_what_the_demonstration_shows_with_bundled_models_only(capsys, 
     assert result["coverage"]["faces"] > 0.95
     assert result["coverage"]["objects"] == 0.0
     assert (result["risk_score"], result["risk_level"]) == (6, "Medium")
+    assert "fetch_models" in Assessment.objects.get().missing_detectors["objects"]
+    notes = {sense.sense: sense.note for sense in coverage_of(Assessment.objects.get())}
+    assert "The detector was missing: No object-detection weights" in notes["objects"]
 
 
 def test_it_gives_everything_that_was_promised_to_machines(capsys, demo):

@@ -8,13 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from PIL import Image
 
 from accounts.models import Role
 from exams.lifecycle import move_session
 from exams.models import SessionStatus
 from monitoring import review, services
-from monitoring.models import Evidence
+from monitoring.models import Evidence, SessionMonitor
 from monitoring.tests.factories import (
     START,
     end_session,
@@ -26,13 +27,14 @@ from monitoring.tests.factories import (
     watch,
 )
 from reports import pdf
+from reports import services as services_of_reports
 from reports.context import build_context
 from reports.models import SessionReport
 from reports.services import make_report, render_pdf
 
 pytestmark = pytest.mark.django_db
 MADE_AT = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-BANGLA = "নুসরাত জাহান"
+BANGLA = "পরীক্ষার্থী ক্ষমা"
 
 
 def picture(shade: int = 90) -> bytes:
@@ -41,7 +43,7 @@ def picture(shade: int = 90) -> bytes:
     return data.getvalue()
 
 
-def watched_session(name: str = "Nusrat Jahan", times: int = 1):
+def watched_session(name: str = "Candidate One", times: int = 1):
     """A session in which nobody was there for some seconds, several times."""
     session = make_session(make_exam(code=f"algebra-{times}"), make_candidate(full_name=name))
     for number in range(times):
@@ -106,13 +108,13 @@ def test_it_says_the_same_whoever_asks_and_whenever(session, settings):
 
 def test_it_says_something_else_after_a_decision(session):
     before = build_context(session).content_sha256()
-    reviewer = make_user(Role.REVIEWER, full_name="Rita")
+    reviewer = make_user(Role.REVIEWER, full_name="Reviewer One")
     review.decide_activity(activity=session.activities.get(), verdict="dismissed", reason="A break.", reviewer=reviewer)
     context = build_context(session)
     assert context.content_sha256() != before
     decision = context.entries[0].activity.decision
     assert decision is not None
-    assert (decision.verdict, decision.reason, decision.reviewer) == ("dismissed", "A break.", "Rita")
+    assert (decision.verdict, decision.reason, decision.reviewer) == ("dismissed", "A break.", "Reviewer One")
     assert "A break." in pdf.render_html(context, generated_at=MADE_AT)
 
 
@@ -123,12 +125,12 @@ def test_it_says_something_else_when_the_evidence_is_another(session):
 
 
 def test_it_writes_down_everything_a_reviewer_asks_for(session):
-    reviewer = make_user(Role.REVIEWER, full_name="Rita")
+    reviewer = make_user(Role.REVIEWER, full_name="Reviewer One")
     review.decide_session(session=session, verdict="escalated", reason="Ask the candidate.", reviewer=reviewer)
     text, activity = html_of(session), session.activities.get()
     evidence = Evidence.objects.get()
     for needed in (
-        "Nusrat Jahan",
+        "Candidate One",
         "algebra-1",
         "version 1",
         "2026-03-02 09:00:00 UTC",
@@ -223,10 +225,11 @@ def test_it_keeps_the_newest_pdf_only(session, media):
     assert (media / second.file.name).read_bytes().startswith(b"%PDF")
 
 
-@pytest.mark.django_db(transaction=True)
-def test_it_deletes_the_old_file_once_the_new_one_is_certain(session, media):
+def test_it_deletes_the_old_file_once_the_new_one_is_certain(session, media, django_capture_on_commit_callbacks):
     first = make_report(session=session)
-    second = make_report(session=session)
+    with django_capture_on_commit_callbacks(execute=True):
+        second = make_report(session=session)
+        assert len(list(media.glob("reports/**/*.pdf"))) == 2
     assert second.file.name != first.file.name
     assert [path.name for path in media.glob("reports/**/*.pdf")] == [second.file.name.rpartition("/")[2]]
 
@@ -297,3 +300,16 @@ def test_it_writes_one_report_to_a_file(session, tmp_path):
     assert not SessionReport.objects.exists()
     with pytest.raises(CommandError, match="cannot be written"):
         call_command("regenerate_reports", session=str(session.pk), output=str(tmp_path / "no-folder" / "a.pdf"))
+
+
+def test_it_asks_again_for_a_report_that_did_not_come():
+    session = make_session(ended_after_s=5)
+    assert services_of_reports.sessions_without_report() == []  # it may be on its way
+    SessionMonitor.objects.update(finished_at=timezone.now() - timedelta(minutes=5))
+    assert services_of_reports.sessions_without_report() == [session.pk]
+    services_of_reports.mark_requested(session=session)
+    assert services_of_reports.sessions_without_report() == []
+    SessionReport.objects.update(requested_at=timezone.now() - timedelta(minutes=5))
+    assert services_of_reports.sessions_without_report() == [session.pk]
+    make_report(session=session)
+    assert services_of_reports.sessions_without_report() == []
