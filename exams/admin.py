@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.db import models
 from django.db.models import Count, Field, IntegerField, Max, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.forms import ModelForm
@@ -23,6 +24,10 @@ class ProblemInline(admin.TabularInline):
     model = Problem
     extra = 0
     fields = ("number", "title", "points", "statement")
+    formfield_overrides = {
+        models.TextField: {"widget": forms.Textarea(attrs={"rows": 3, "cols": 38})},
+        models.CharField: {"widget": forms.TextInput(attrs={"size": 26})},
+    }
 
 
 class PolicyForm(forms.ModelForm):

@@ -192,3 +192,38 @@ def test_it_finds_the_staged_moments_of_an_exam_and_is_silent_in_the_calm(capsys
     for item in weighty(result):
         inside = [min(item["ended_s"], end) - max(item["started_s"], start) for start, end in calm]
         assert max(inside) <= 2, item
+
+
+@needs_media
+def test_it_finds_large_head_turns_and_follows_the_eyes(capsys):
+    """Every labelled look away in the exams and the gaze clips is found, within two seconds and one."""
+    for timeline in EXAMS:
+        (result,) = replay(capsys, timeline.with_suffix(".mp4"))
+        for stage in json.loads(timeline.read_text())["timeline"]:
+            if stage["kind"] == "LOOKING_AWAY":
+                spans = found(result, "LOOKING_AWAY")
+                assert any(
+                    abs(start - stage["start_s"]) <= 2 and abs(end - stage["end_s"]) <= 2 for start, end in spans
+                )
+    labels = [json.loads(line) for line in (MEDIA / "labels.jsonl").read_text().splitlines()]
+    clips = [label for label in labels if label["kind"] == "video" and "gaze" in label["labels"]]
+    assert clips
+    for clip in clips:
+        fps = clip["labels"]["fps"]
+        away = [(first / fps, last / fps) for first, last, where in clip["labels"]["gaze"] if "center" not in where]
+        (result,) = replay(capsys, MEDIA / clip["file"])
+        spans = found(result, "LOOKING_AWAY")
+        assert len(spans) == len(away)
+        for (start, end), (first, last) in zip(spans, away, strict=True):
+            assert start == pytest.approx(first, abs=1)
+            assert end == pytest.approx(last, abs=1)
+
+
+@needs_media
+def test_it_stays_silent_about_people_who_sign_or_sit_still(capsys):
+    """Clips of one person at the camera, without a phone and without looking away, raise nothing."""
+    labels = [json.loads(line) for line in (MEDIA / "labels.jsonl").read_text().splitlines()]
+    calm = [label["file"] for label in labels if label["labels"].get("hand_gesture") and label["kind"] == "video"]
+    assert len(calm) > 10
+    for result in replay(capsys, *(MEDIA / name for name in calm), fps=4):
+        assert weighty(result) == []
