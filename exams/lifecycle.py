@@ -40,7 +40,7 @@ def move_session(
 
     The row is locked while the step is judged, so of two callers one gets ``IllegalTransition``.
     """
-    locked = ExamSession.objects.select_for_update().select_related("exam").get(pk=session.pk)
+    locked = ExamSession.objects.select_for_update(of=("self",)).select_related("exam").get(pk=session.pk)
     if to not in ALLOWED[locked.status]:
         raise IllegalTransition(f"A session that is {locked.status} cannot become {to}.")
     at = at or timezone.now()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_type_hints
@@ -10,6 +11,7 @@ from exams.kinds import DEFAULT_RULES, KindRule
 from vision.types import Due, Sense
 
 T = TypeVar("T")
+KIND_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 
 
 class PolicyError(ValueError):
@@ -77,6 +79,8 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
     policy = Policy()
     kinds = dict(policy.kinds)
     for kind, settings in _mapping(document.pop("kinds", {}), "kinds").items():
+        if not KIND_NAME.fullmatch(str(kind)):
+            raise PolicyError(f"kinds: {kind!r} is not the name of a kind, such as NO_FACE.")
         kinds[kind] = _update(policy.rule(kind), settings, f"kinds.{kind}")
     thresholds = _update(policy.thresholds, document.pop("thresholds", {}), "thresholds")
     unknown = _update(policy.unknown_kind, document.pop("unknown_kind", {}), "unknown_kind")
@@ -111,10 +115,13 @@ def _typed(value: Any, wanted: type, where: str) -> Any:
         if not isinstance(value, bool):
             raise PolicyError(f"{where} must be true or false.")
         return value
-    if isinstance(value, bool) or not isinstance(value, int | float) or (wanted is int and value != int(value)):
-        raise PolicyError(f"{where} must be a {'whole ' if wanted is int else ''}number.")
-    if not 0 <= value <= 1_000_000:
+    whole = "whole " if wanted is int else ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise PolicyError(f"{where} must be a {whole}number.")
+    if not 0 <= value <= 1_000_000:  # also what is no number at all
         raise PolicyError(f"{where} must lie between 0 and 1,000,000.")
+    if wanted is int and value != int(value):
+        raise PolicyError(f"{where} must be a {whole}number.")
     return wanted(value)
 
 
@@ -124,6 +131,9 @@ def _check_numbers(policy: Policy) -> None:
             raise PolicyError(f"kinds.{kind}: hold must be at least 1 and at most of, which is at most 100.")
         if rule.severity not in (1, 2, 3):
             raise PolicyError(f"kinds.{kind}: severity is 1 (low), 2 (medium) or 3 (high).")
+    for item in fields(policy.thresholds):
+        if getattr(policy.thresholds, item.name) <= 0:
+            raise PolicyError(f"thresholds.{item.name} must be above 0.")
     if not 0 < policy.medium_from < policy.high_from:
         raise PolicyError("medium_from must be above 0 and below high_from.")
     if policy.max_gap_s <= 0 or policy.trust_zero_risk <= 0 or policy.objects_every_s <= 0:

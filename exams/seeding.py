@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from accounts.models import Role, User
@@ -42,6 +44,10 @@ def seed_exams(document: Any) -> Counter[str]:
             raise SeedError(f"{where}: {_sentence(error)}") from error
         except PolicyError as error:
             raise SeedError(f"{where}: {error}") from error
+        except SeedError:
+            raise
+        except (ValueError, TypeError, OverflowError) as error:
+            raise SeedError(f"{where}: holds a value that cannot be used ({error}).") from error
     return made
 
 
@@ -62,11 +68,11 @@ def _seed_exam(entry: Mapping[str, Any], where: str, made: Counter[str]) -> None
     settings = entry.get("policy") or {}
     parse_policy(settings)
     made["policies"] += add_policy_version(exam=exam, settings=settings, note="seeded")[1]
-    for email in entry.get("reviewers") or ():
+    for email in _list(entry, "reviewers", where):
         exam.reviewers.add(_person(email, Role.REVIEWER, made))
-    for number, problem in enumerate(entry.get("problems") or (), start=1):
+    for number, problem in enumerate(_list(entry, "problems", where), start=1):
         _seed_problem(exam, problem, f"{where}, problem {number}", number, made)
-    for number, candidate in enumerate(entry.get("candidates") or (), start=1):
+    for number, candidate in enumerate(_list(entry, "candidates", where), start=1):
         _seed_candidate(exam, candidate, f"{where}, candidate {number}", made)
 
 
@@ -77,14 +83,14 @@ def _seed_problem(exam: Exam, entry: Any, where: str, number: int, made: Counter
     made["problems"] += problem is None
     problem = problem or Problem(exam=exam, number=number)
     problem.title = _text(entry, "title", where)
-    problem.statement, problem.points = str(entry.get("statement", "")), entry.get("points", 1)
+    problem.statement, problem.points = str(entry.get("statement") or ""), entry.get("points", 1)
     problem.full_clean()
     problem.save()
 
 
 def _seed_candidate(exam: Exam, entry: Any, where: str, made: Counter[str]) -> None:
     _known(entry, {"email", "name", "number", "extra_minutes"}, where)
-    user = _person(_text(entry, "email", where), Role.CANDIDATE, made, name=str(entry.get("name", "")))
+    user = _person(_text(entry, "email", where), Role.CANDIDATE, made, name=str(entry.get("name") or ""))
     candidate = ensure_candidate(email=user.email)
     if entry.get("number"):
         candidate.external_id = str(entry["number"])
@@ -99,7 +105,7 @@ def _seed_candidate(exam: Exam, entry: Any, where: str, made: Counter[str]) -> N
 
 
 def _person(email: Any, role: Role, made: Counter[str], name: str = "") -> User:
-    validate_email(email)
+    validate_email(email if isinstance(email, str) else "")
     user, created = ensure_user(email=email, role=role, full_name=name)
     made["users"] += created
     return user
@@ -115,18 +121,30 @@ def _known(entry: Any, keys: set[str], where: str) -> None:
 
 def _text(entry: Mapping[str, Any], key: str, where: str) -> str:
     value = entry.get(key)
-    if not isinstance(value, str) or not value.strip():
+    if value is None or value == "":
         raise SeedError(f"{where}: {key} is missing.")
+    if not isinstance(value, str) or not value.strip():
+        raise SeedError(f"{where}: {key} must be text; put it in quotes.")
     return value.strip()
 
 
+def _list(entry: Mapping[str, Any], key: str, where: str) -> list[Any]:
+    value = entry.get(key) or []
+    if not isinstance(value, list):
+        raise SeedError(f"{where}: {key} must be a list.")
+    return value
+
+
 def _time(value: Any, where: str) -> Any:
-    if value is None or not isinstance(value, str):
-        return value  # YAML reads times by itself
-    time = parse_datetime(value)
+    if value is None:
+        return None
+    try:  # YAML has read most times by itself
+        time = value if isinstance(value, datetime) else parse_datetime(value)
+    except (TypeError, ValueError):
+        time = None
     if time is None:
-        raise SeedError(f"{where}: {value!r} is not a time such as 2026-01-31T09:00:00Z.")
-    return time
+        raise SeedError(f"{where}: {str(value)!r} is not a time such as 2026-01-31T09:00:00Z.")
+    return timezone.make_aware(time) if timezone.is_naive(time) else time
 
 
 def _sentence(error: ValidationError) -> str:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db.models import Q
 from django.utils import timezone
 
+from exams.models import ExamSession
 from monitoring import services
 from monitoring.frame_store import FrameStore, StoredFrame, frame_store
-from monitoring.models import MonitoringLog, SessionMonitor
-from monitoring.store import Picture, moment_of
+from monitoring.models import SessionMonitor
+from monitoring.store import Picture
 from vision.types import Due, Frame, Memory
 from vision.types import Observation as Facts
 
@@ -54,14 +55,13 @@ def analyze_waiting(*, session_id: uuid.UUID, budget_s: float = 20.0) -> int:
     a death in between repeats work that changes nothing.
     """
     store, done, deadline = frame_store(), 0, time.monotonic() + budget_s
-    with _claim(session_id) as claimed:
-        while claimed and time.monotonic() < deadline:
+    with _claim(session_id) as held:
+        while held() and time.monotonic() < deadline:
             waiting = store.take(session_id, BATCH)
             if not waiting:
                 break
             _analyze_batch(session_id, waiting, store)
             done += len(waiting)
-            _extend_claim(session_id)
     return done
 
 
@@ -72,16 +72,8 @@ def _analyze_batch(session_id: uuid.UUID, waiting: list[StoredFrame], store: Fra
     facts, pictures, memory = analyze_frames(frames, due=due, memory=monitor.memory)
     originals = {item.seq: item.data for item in waiting}
     pictures.update({seq: _original(data) for seq, data in originals.items() if data[:2] == b"\xff\xd8"})
-    batch = services.Batch(facts=facts, pictures=pictures, memory=memory, unreadable=len(unreadable))
+    batch = services.Batch(facts=facts, pictures=pictures, memory=memory, unreadable=unreadable)
     services.record_observations(session_id=session_id, batch=batch)
-    for item, reason in unreadable:
-        services.record_event(
-            session_id=session_id,
-            event_type="INVALID_IMAGE",
-            source=MonitoringLog.Source.SERVER,
-            occurred_at=moment_of(item.captured_at),
-            detail={"seq": item.seq, "reason": reason},
-        )
     store.discard(session_id, [item.seq for item in waiting])
 
 
@@ -90,7 +82,7 @@ def _original(data: bytes) -> Picture:
     return lambda: data
 
 
-def _decode(waiting: list[StoredFrame]) -> tuple[list[Frame], list[tuple[StoredFrame, str]]]:
+def _decode(waiting: list[StoredFrame]) -> tuple[list[Frame], list[services.Unreadable]]:
     from vision.decoding import PictureError, decode_picture, downscale
 
     frames, unreadable = [], []
@@ -98,35 +90,42 @@ def _decode(waiting: list[StoredFrame]) -> tuple[list[Frame], list[tuple[StoredF
         try:
             rgb = downscale(decode_picture(item.data))
         except PictureError as error:
-            unreadable.append((item, str(error)))
+            unreadable.append(services.Unreadable(item.seq, item.captured_at, str(error)))
         else:
             frames.append(Frame(seq=item.seq, captured_at=item.captured_at, rgb=rgb))
     return frames, unreadable
 
 
 @contextmanager
-def _claim(session_id: uuid.UUID) -> Iterator[bool]:
-    """Hold the session by compare-and-set; an expired claim may be taken over."""
-    token, now = uuid.uuid4(), timezone.now()
-    free = Q(claim__isnull=True) | Q(claimed_until__lt=now)
-    taken = SessionMonitor.objects.filter(free, pk=session_id).update(
-        claim=token, claimed_until=now + timedelta(seconds=CLAIM_S)
-    )
+def _claim(session_id: uuid.UUID) -> Iterator[Callable[[], bool]]:
+    """Hold the session by compare-and-set; an expired claim may be taken over.
+
+    Gives a function that says whether the session is held, and then holds it for longer.
+    """
+    token = uuid.uuid4()
+
+    def held() -> bool:
+        now = timezone.now()
+        mine_or_free = Q(claim=token) | Q(claim__isnull=True) | Q(claimed_until__lt=now)
+        until = now + timedelta(seconds=CLAIM_S)
+        return bool(SessionMonitor.objects.filter(mine_or_free, pk=session_id).update(claim=token, claimed_until=until))
+
     try:
-        yield bool(taken)
+        yield held
     finally:
         SessionMonitor.objects.filter(pk=session_id, claim=token).update(claim=None, claimed_until=None)
 
 
-def _extend_claim(session_id: uuid.UUID) -> None:
-    SessionMonitor.objects.filter(pk=session_id, claim__isnull=False).update(
-        claimed_until=timezone.now() + timedelta(seconds=CLAIM_S)
-    )
-
-
 def sessions_to_sweep() -> tuple[list[uuid.UUID], list[uuid.UUID]]:
-    """Return sessions with waiting pictures that nobody holds, and ended ones whose watching was not finished."""
-    waiting = list(frame_store().sessions())
+    """Return sessions with waiting pictures that nobody holds, and ended ones whose watching was not finished.
+
+    Pictures of sessions that are no more are removed on the way.
+    """
+    store = frame_store()
+    waiting = list(store.sessions())
+    existing = set(ExamSession.objects.filter(pk__in=waiting).values_list("pk", flat=True))
+    for gone in set(waiting) - existing:
+        store.clear(gone)
     held = SessionMonitor.objects.filter(pk__in=waiting, claimed_until__gte=timezone.now()).values_list("pk", flat=True)
     known = SessionMonitor.objects.filter(pk__in=waiting).values_list("pk", flat=True)
     to_analyze = sorted(set(known) - set(held), key=str)

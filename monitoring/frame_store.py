@@ -6,6 +6,7 @@ queue is thinned evenly: every second waiting picture goes and is counted, so th
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -43,6 +44,9 @@ class FrameStore(Protocol):
     def sessions(self) -> Iterator[uuid.UUID]:
         """Return the sessions with waiting pictures."""
 
+    def clear(self, session: uuid.UUID) -> None:
+        """Remove everything that waits for a session."""
+
 
 class DirectorySpool:
     """The queue as files ``<session>/<captured ms>-<seq>.frame``; the name is all there is to know of a picture."""
@@ -53,6 +57,8 @@ class DirectorySpool:
     def put(self, session: uuid.UUID, frame: StoredFrame) -> int:
         """See ``FrameStore.put``."""
         folder = self._root / str(session)
+        if any(_seq(name) == frame.seq for name in self._names(folder)):
+            return 0  # the same number again, whatever time it gives now: the first one counts
         try:
             self._write(folder, frame)
         except FileNotFoundError:
@@ -87,8 +93,14 @@ class DirectorySpool:
         """See ``FrameStore.sessions``."""
         folders = sorted(self._root.iterdir()) if self._root.is_dir() else []
         for folder in folders:
-            if self._names(folder):
-                yield uuid.UUID(folder.name)
+            with suppress(ValueError):  # what else lies there is none of ours
+                session = uuid.UUID(folder.name)
+                if self._names(folder):
+                    yield session
+
+    def clear(self, session: uuid.UUID) -> None:
+        """See ``FrameStore.clear``."""
+        shutil.rmtree(self._root / str(session), ignore_errors=True)
 
     def _write(self, folder: Path, frame: StoredFrame) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -103,7 +115,7 @@ class DirectorySpool:
     def _names(self, folder: Path) -> list[str]:
         try:
             return sorted(path.name for path in folder.iterdir() if path.suffix == ".frame")
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def _thin(self, folder: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -105,6 +106,8 @@ class Assessment(models.Model):
     trust_score = models.FloatField(_("trust score"), default=100)
     compliance_score = models.FloatField(_("compliance score"), null=True, blank=True)
     breakdown = models.JSONField(_("breakdown"), default=list)
+    observed = models.JSONField(_("seconds observed"), default=dict)
+    observed_until = models.FloatField(_("observed until"), default=0)
     coverage = models.JSONField(_("coverage"), default=dict)
     missing_detectors = models.JSONField(
         _("missing detectors"),
@@ -236,6 +239,12 @@ class MonitoringLog(AppendOnly):
 
     def __str__(self) -> str:
         return f"{self.event_type} · {self.occurred_at:%H:%M:%S}"
+
+    @property
+    def believed_at(self) -> datetime:
+        """When it is taken to have happened: who reports from outside cannot know the time to come."""
+        trusted = self.source in (self.Source.SERVER, self.Source.PROCTOR)
+        return self.occurred_at if trusted else min(self.occurred_at, self.received_at)
 
 
 class ReviewDecision(AppendOnly):

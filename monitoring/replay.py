@@ -17,11 +17,12 @@ from exams.models import Exam, ExamSession, SessionStatus
 from exams.services import create_session
 from monitoring import services
 from monitoring.analysis import BATCH, analyze_frames
-from monitoring.models import MonitoringLog
+from monitoring.models import MonitoringLog, SessionMonitor
 from monitoring.store import Picture, moment_of
 from vision.recording import Gap, RecordedFrame, Recording, open_recording
 from vision.types import Frame, Memory
 
+ALIVE = timedelta(minutes=5)
 Progress = Callable[[int, int | None], None]
 """Told how many pictures are done, and of how many if that is known."""
 
@@ -29,12 +30,13 @@ Progress = Callable[[int, int | None], None]
 @dataclass(slots=True)
 class Timings:
     """Where the time went, in milliseconds over the whole replay: decoding the recording, the senses (also by stage),
-    writing what they found, and of that encoding evidence pictures."""
+    writing what they found, and of that encoding evidence pictures; and how many seconds of it were watched."""
 
     decoding: float = 0.0
     vision: float = 0.0
     recording: float = 0.0
     evidence: float = 0.0
+    watched_s: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
 
 
@@ -67,38 +69,69 @@ def replay_recording(
             exam=exam,
             candidate=candidate,
             source=ExamSession.Source.RECORDING,
-            recording_name=recording.name,
+            recording_name=printable(recording.name),
             created_at=start,
         )
         session = move_session(session=session, to=SessionStatus.ACTIVE, at=start, reason="replay")
         services.open_monitor(session=session)
+        _hold(session)
+        timings = Timings()
         try:
-            timings, seconds = _watch(session, recording, start.timestamp(), fps, progress)
+            _watch(session, recording, start.timestamp(), fps, progress, timings)
         except BaseException as error:
             reason = f"replay broken off: {type(error).__name__}"
-            move_session(session=session, to=SessionStatus.TERMINATED, at=start, reason=reason)
-            services.finish_monitoring(session_id=session.pk)
+            _close(session, SessionStatus.TERMINATED, start + timedelta(seconds=timings.watched_s), reason)
             raise
-    end = start + timedelta(seconds=max(seconds, recording.duration_s or 0))
-    session = move_session(session=session, to=SessionStatus.SUBMITTED, at=end, reason="end of the recording")
-    services.finish_monitoring(session_id=session.pk)
+    end = start + timedelta(seconds=max(timings.watched_s, recording.duration_s or 0))
+    session = _close(session, SessionStatus.SUBMITTED, end, "end of the recording")
     return Replayed(session=session, timings_ms=timings)
 
 
+def printable(name: str) -> str:
+    """Return a file's name as text that can be stored and shown, whatever bytes it was made of."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _close(session: ExamSession, to: SessionStatus, at: datetime, reason: str) -> ExamSession:
+    session = move_session(session=session, to=to, at=at, reason=reason)
+    services.finish_monitoring(session_id=session.pk)
+    return session
+
+
 def _watch(
-    session: ExamSession, recording: Recording, start: float, fps: float, progress: Progress
-) -> tuple[Timings, float]:
-    timings, memory, numbers = Timings(), Memory(), count()
-    total, done, seconds = recording.expected_frames(fps), 0, 0.0
+    session: ExamSession, recording: Recording, start: float, fps: float, progress: Progress, timings: Timings
+) -> None:
+    memory, numbers = Memory(), count()
+    total, done = recording.expected_frames(fps), 0
     for batch, gaps in _batches(_timed(recording.frames(fps), timings)):
         frames = [Frame(next(numbers), start + item.offset_s, item.rgb) for item in batch]
         memory = _analyze(session, frames, memory, timings)
         for gap in gaps:
             _log_gap(session, gap, start)
         ends = [item.offset_s + 1 / fps for item in batch] + [gap.end_s for gap in gaps]
-        seconds, done = max([seconds, *ends]), done + len(batch)
+        timings.watched_s, done = max([timings.watched_s, *ends]), done + len(batch)
+        _hold(session)
         progress(done, total)
-    return timings, seconds
+
+
+def _hold(session: ExamSession) -> None:
+    """Say that this replay is alive; see ``terminate_dead_replays``."""
+    until = timezone.now() + ALIVE
+    SessionMonitor.objects.filter(pk=session.pk).update(claim=session.pk, claimed_until=until)
+
+
+def terminate_dead_replays() -> int:
+    """Close replays whose process died without a word, as of the last picture they saw; returns how many."""
+    dead = SessionMonitor.objects.filter(
+        session__source=ExamSession.Source.RECORDING,
+        session__status=SessionStatus.ACTIVE,
+        claimed_until__lt=timezone.now(),
+    )
+    monitors = list(dead.select_related("session"))
+    for monitor in monitors:
+        last = monitor.last_frame_at or monitor.session.started_at or timezone.now()
+        _close(monitor.session, SessionStatus.TERMINATED, last, "the replay's process died")
+    return len(monitors)
 
 
 def _analyze(session: ExamSession, frames: list[Frame], memory: Memory, timings: Timings) -> Memory:

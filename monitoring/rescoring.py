@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from exams.models import ExamSession, ProctoringPolicy
 from exams.policy import Policy
 from monitoring import rules
-from monitoring.cues import Cue, examined_senses, read_cues
+from monitoring.cues import examined_senses, read_cues
 from monitoring.models import (
     Assessment,
     Evidence,
@@ -24,7 +25,8 @@ from monitoring.models import (
     SuspiciousActivity,
 )
 from monitoring.selectors import overlapping
-from monitoring.store import write_changes, write_scores
+from monitoring.services import reported_moment
+from monitoring.store import write_changes, write_scores, write_state
 from vision.types import Observation as Facts
 
 
@@ -50,9 +52,8 @@ class Rescored:
 def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: bool = False) -> Rescored | None:
     """Judge an ended session under another version of its exam's policy; None if it was never watched to its end.
 
-    The new assessment becomes the current one, pictures and decisions go over to overlapping activities of the same
-    kind, and the old assessment is kept. An assessment under this version that exists already is only made current.
-    ``dry_run`` writes nothing.
+    The assessment under that version becomes the current one (made if there is none yet), pictures and newer decisions
+    go over to overlapping activities of the same kind, and the old assessment is kept. ``dry_run`` writes nothing.
     """
     if policy.exam_id != session.exam_id:
         raise ValueError("The policy belongs to another exam.")
@@ -62,13 +63,12 @@ def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: 
         if monitor is None or before is None or session.ended_at is None:
             return None
         after = Assessment.objects.filter(session=session, policy=policy).first()
-        if after is None:
+        if after is None or after.pk != before.pk:
             Assessment.objects.filter(pk=before.pk).update(is_current=False)
-            after = _assess(session, policy, session.ended_at, before.missing_detectors)
+            after = after or _assess(session, policy, session.ended_at, before.missing_detectors)
+            after.is_current = True
             _carry_over(before, after)
-        elif after.pk != before.pk:
-            Assessment.objects.filter(pk=before.pk).update(is_current=False)
-            Assessment.objects.filter(pk=after.pk).update(is_current=True)
+            write_scores(after, policy.rules)
         result = _compare(session, policy, before, after)
         if dry_run:
             transaction.set_rollback(True)
@@ -86,13 +86,13 @@ def _assess(
     state, more = rules.finish(state, ended_at.timestamp(), settings)
     assessment = Assessment.objects.create(session=session, policy=policy, missing_detectors=missing_detectors)
     write_changes(assessment, [*changes, *more], settings, {})
-    write_scores(assessment, settings, state, duration_s=session.duration.total_seconds())
+    write_state(assessment, settings, state, duration_s=session.duration.total_seconds())
     return assessment
 
 
 def _moments(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
     """Everything known of the session in order of time, a page at a time."""
-    by_time = heapq.merge(_seen(session, policy), _reported(session), key=lambda moment: moment.at)
+    by_time = heapq.merge(_seen(session, policy), _reported(session, policy), key=lambda moment: moment.at)
     yield from by_time
 
 
@@ -103,26 +103,20 @@ def _seen(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
         yield rules.Moment(facts.captured_at, row.seq, read_cues(facts, policy), examined_senses(facts))
 
 
-def _reported(session: ExamSession) -> Iterator[rules.Moment]:
-    for log in MonitoringLog.objects.filter(session=session).order_by("occurred_at", "id").iterator(chunk_size=500):
-        severity = {"severity": log.severity} if log.severity > 1 else {}
-        yield rules.Moment(
-            log.occurred_at.timestamp(), -1, {log.event_type: Cue(True, 1.0, {**log.detail, **severity})}
-        )
+def _reported(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
+    logs = MonitoringLog.objects.filter(session=session).order_by("occurred_at", "id")
+    yield from sorted((moment for log in logs if (moment := reported_moment(log, policy))), key=lambda item: item.at)
 
 
 def _carry_over(before: Assessment, after: Assessment) -> None:
-    old = SuspiciousActivity.objects.filter(assessment=before).select_related("evidence").prefetch_related("decisions")
-    new = list(SuspiciousActivity.objects.filter(assessment=after))
-    judged: set[object] = set()
-    for pair in overlapping(old, new):
+    for pair in overlapping(_with_decisions(before), _with_decisions(after)):
         evidence = getattr(pair.old, "evidence", None)
         if evidence is not None and not Evidence.objects.filter(activity=pair.new).exists():
             evidence.pk, evidence.activity = uuid.uuid4(), pair.new
             evidence.save(force_insert=True)
-        latest = max(pair.old.decisions.all(), key=lambda decision: decision.decided_at, default=None)
-        if latest is not None and pair.new.pk not in judged:
-            judged.add(pair.new.pk)
+        latest = _latest_decision(pair.old)
+        known = ReviewDecision.objects.filter(activity=pair.new).order_by("decided_at").last()
+        if latest is not None and (known is None or known.decided_at < latest.decided_at):
             ReviewDecision.objects.create(
                 session=after.session,
                 activity=pair.new,
@@ -132,14 +126,15 @@ def _carry_over(before: Assessment, after: Assessment) -> None:
                 decided_at=latest.decided_at,
                 carried_from=latest,
             )
-    if judged:
-        _score_again(after)
 
 
-def _score_again(assessment: Assessment) -> None:
-    monitor = SessionMonitor.objects.get(pk=assessment.session_id)
-    duration = assessment.session.duration.total_seconds()
-    write_scores(assessment, assessment.policy.rules, monitor.state, duration_s=duration)
+def _with_decisions(assessment: Assessment) -> QuerySet[SuspiciousActivity]:
+    activities = SuspiciousActivity.objects.filter(assessment=assessment)
+    return activities.select_related("evidence").prefetch_related("decisions")
+
+
+def _latest_decision(activity: SuspiciousActivity) -> ReviewDecision | None:
+    return max(activity.decisions.all(), key=lambda decision: decision.decided_at, default=None)
 
 
 def _compare(session: ExamSession, policy: ProctoringPolicy, before: Assessment, after: Assessment) -> Rescored:

@@ -16,21 +16,16 @@ class ReviewRefused(ValueError):
 def decide_activity(*, activity: SuspiciousActivity, verdict: str, reason: str, reviewer: User) -> ReviewDecision:
     """Write down a verdict on one activity and bring the reviewed score up to it; the machine's score stays."""
     decision = _decide(session=activity.session, activity=activity, verdict=verdict, reason=reason, reviewer=reviewer)
-    monitor = SessionMonitor.objects.select_for_update().filter(pk=activity.session_id).first()
-    if monitor is not None:
-        refresh_scores(activity.assessment, monitor)
+    # The monitor's row is the lock under which scores are written, one at a time.
+    SessionMonitor.objects.select_for_update().filter(pk=activity.session_id).first()
+    assessment = Assessment.objects.select_related("policy").get(pk=activity.assessment_id)
+    write_scores(assessment, assessment.policy.rules)
     return decision
 
 
 def decide_session(*, session: ExamSession, verdict: str, reason: str, reviewer: User) -> ReviewDecision:
     """Write down a verdict on the whole session."""
     return _decide(session=session, activity=None, verdict=verdict, reason=reason, reviewer=reviewer)
-
-
-def refresh_scores(assessment: Assessment, monitor: SessionMonitor) -> None:
-    """Score again from the rows as they are now."""
-    duration = assessment.session.duration.total_seconds()
-    write_scores(assessment, assessment.policy.rules, monitor.state, duration_s=duration)
 
 
 def _decide(

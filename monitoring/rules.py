@@ -19,6 +19,8 @@ STATE_VERSION = 1
 INSTANT_S = 1.0
 """How long a fact of an instant is drawn and counted."""
 
+LONGEST_S = 86_400.0
+
 State = dict[str, Any]
 
 
@@ -168,9 +170,15 @@ def _flash(entry: State, kind: str, cue: Cue, moment: Moment, rule: KindRule) ->
         "best_at": moment.at,
         "detail": dict(cue.detail),
     }
-    ended_at = moment.at + max(INSTANT_S, float(cue.detail.get("duration_s", 0.0)))
+    ended_at = moment.at + _duration(cue.detail.get("duration_s"))
     change = _change("close", kind, span, moment.seq, best=True, ended_at=ended_at)
     return {**entry, "rest_until": moment.at + rule.cooldown_s}, change
+
+
+def _duration(told: Any) -> float:
+    """Return how long an instant lasted; what was told from outside is believed only if it is a sensible number."""
+    sensible = isinstance(told, int | float) and INSTANT_S <= told <= LONGEST_S
+    return float(told) if sensible else INSTANT_S
 
 
 def _seen_until(span: State, policy: Policy) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,11 +20,20 @@ from exams.signals import session_closed
 from monitoring import rules
 from monitoring.cues import Cue, examined_senses, read_cues
 from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
-from monitoring.store import Picture, moment_of, write_changes, write_scores
+from monitoring.store import Picture, moment_of, write_changes, write_state
 from vision.types import Memory
 from vision.types import Observation as Facts
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A picture that came in and could not be read, and why; ``captured_at`` in seconds."""
+
+    seq: int
+    captured_at: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +43,11 @@ class Batch:
     facts: Sequence[Facts]
     pictures: Mapping[int, Picture] = field(default_factory=dict)
     memory: Memory | None = None
-    unreadable: int = 0
+    unreadable: Sequence[Unreadable] = ()
+
+
+class EventRefused(ValueError):
+    """A report that cannot be taken; the message says why."""
 
 
 @transaction.atomic
@@ -50,33 +63,36 @@ def open_monitor(*, session: ExamSession) -> SessionMonitor:
 def record_observations(*, session_id: uuid.UUID, batch: Batch) -> list[SuspiciousActivity]:
     """Store facts, fold them into the rules and bring activities, evidence and scores up to date; all or nothing.
 
-    Facts whose number is stored already are left out, so a repeated batch changes nothing. Returns what changed.
+    Facts whose number is stored already are left out, so a repeated batch changes nothing; so does one that comes when
+    the books are closed. Returns what changed.
     """
     monitor = _locked(session_id)
+    if monitor.finished_at is not None:
+        return []
     session, policy = monitor.session, monitor.session.policy.rules
-    known = set(
-        Observation.objects.filter(
-            session=session, stream="frame", seq__in=[facts.seq for facts in batch.facts]
-        ).values_list("seq", flat=True)
+    fresh, unreadable = _fresh(session, batch)
+    Observation.objects.bulk_create(
+        [*(_row(session, facts) for facts in fresh), *(_lost(session, u) for u in unreadable)]
     )
-    fresh = [facts for facts in batch.facts if facts.seq not in known]
-    Observation.objects.bulk_create(_row(session, facts) for facts in fresh)
     changes: list[rules.Change] = []
     for facts in fresh:
         moment = rules.Moment(facts.captured_at, facts.seq, read_cues(facts, policy), examined_senses(facts))
         monitor.state, more = rules.step(monitor.state, moment, policy)
         changes += more
+    _count(monitor, fresh, unreadable)
     if batch.memory is not None:
         monitor.memory = batch.memory
-    if fresh:
-        newest = moment_of(max(facts.captured_at for facts in fresh))
-        monitor.last_frame_at = max(monitor.last_frame_at or newest, newest)
-    # In a late frame of another process these may have moved on; the row is locked, so plain numbers do.
-    monitor.frames_analysed += len(fresh)
-    monitor.frames_unusable += sum(facts.usable is False for facts in fresh) + batch.unreadable
-    monitor.frames_total = max(monitor.frames_total, monitor.frames_analysed)
     monitor.save()
-    return _write(monitor, policy, changes, batch.pictures, missing=_missing(policy))
+    activities = _write(monitor, policy, changes, batch.pictures, missing=_missing(policy))
+    for lost in unreadable:
+        activities += record_event(
+            session_id=session_id,
+            event_type="INVALID_IMAGE",
+            source=MonitoringLog.Source.SERVER,
+            occurred_at=moment_of(lost.captured_at),
+            detail={"seq": lost.seq, "reason": lost.reason},
+        )
+    return activities
 
 
 @transaction.atomic
@@ -89,10 +105,16 @@ def record_event(
     severity: int | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> list[SuspiciousActivity]:
-    """Store what somebody reported and fold it into the rules as a fact of that instant; returns what changed."""
+    """Store what somebody reported and fold it into the rules as a fact of that instant; returns what changed.
+
+    What pictures decide is only written down, and so is all that comes when the books are closed. Raises
+    ``EventRefused`` for a severity that does not exist.
+    """
+    if severity not in (None, *Severity.values):
+        raise EventRefused("A severity is 1 (low), 2 (medium) or 3 (high).")
     monitor = _locked(session_id)
     policy = monitor.session.policy.rules
-    MonitoringLog.objects.create(
+    log = MonitoringLog.objects.create(
         session=monitor.session,
         event_type=event_type,
         severity=severity or Severity.LOW,
@@ -100,19 +122,33 @@ def record_event(
         occurred_at=occurred_at,
         detail=dict(detail or {}),
     )
-    numbers = {**(detail or {}), **({"severity": severity} if severity else {})}
-    at = max(occurred_at.timestamp(), monitor.state["last_at"] or 0.0)
-    moment = rules.Moment(at, -1, {event_type: Cue(True, 1.0, numbers)})
+    moment = reported_moment(log, policy)
+    if moment is None or monitor.finished_at is not None:
+        return []
+    moment = replace(moment, at=max(moment.at, monitor.state["last_at"] or 0.0))
     monitor.state, changes = rules.step(monitor.state, moment, policy)
     monitor.save(update_fields=["state"])
     return _write(monitor, policy, changes, {})
 
 
+def reported_moment(log: MonitoringLog, policy: Policy) -> rules.Moment | None:
+    """Return what a report feeds the rules with; None for kinds that only pictures decide."""
+    if not policy.rule(log.event_type).instant:
+        return None
+    numbers = {key: value for key, value in log.detail.items() if key != "severity"}
+    if log.severity > Severity.LOW:
+        numbers["severity"] = log.severity
+    return rules.Moment(log.believed_at.timestamp(), -1, {log.event_type: Cue(True, 1.0, numbers)})
+
+
 def count_frames(*, session_id: uuid.UUID, total: int = 0, skipped: int = 0) -> None:
     """Add to the counters of what came in and what was thinned out."""
-    SessionMonitor.objects.filter(pk=session_id).update(
+    counted = SessionMonitor.objects.filter(pk=session_id).update(
         frames_total=F("frames_total") + total, frames_skipped=F("frames_skipped") + skipped
     )
+    if not counted:  # a process died between starting the session and opening its monitor
+        open_monitor(session=ExamSession.objects.get(pk=session_id))
+        count_frames(session_id=session_id, total=total, skipped=skipped)
 
 
 @transaction.atomic
@@ -130,7 +166,7 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     monitor.finished_at = timezone.now()
     monitor.save(update_fields=["state", "finished_at"])
     write_changes(assessment, changes, policy, {})
-    write_scores(assessment, policy, monitor.state, duration_s=session.duration.total_seconds())
+    write_state(assessment, policy, monitor.state, duration_s=session.duration.total_seconds())
     transaction.on_commit(lambda: session_closed.send(ExamSession, session=session))
     return assessment
 
@@ -149,6 +185,31 @@ def _missing(policy: Policy) -> dict[str, str]:
         for sense, found in availability().items()
         if not found.available and sense in policy.senses
     }
+
+
+def _fresh(session: ExamSession, batch: Batch) -> tuple[list[Facts], list[Unreadable]]:
+    """Return what is not stored yet, each number once."""
+    came: list[Facts | Unreadable] = [*batch.facts, *batch.unreadable]
+    wanted = {item.seq: item for item in reversed(came)}
+    stored = Observation.objects.filter(session=session, stream="frame", seq__in=wanted)
+    for seq in stored.values_list("seq", flat=True):
+        del wanted[seq]
+    items = sorted(wanted.values(), key=lambda item: item.captured_at)
+    return [one for one in items if isinstance(one, Facts)], [one for one in items if isinstance(one, Unreadable)]
+
+
+def _count(monitor: SessionMonitor, fresh: list[Facts], unreadable: list[Unreadable]) -> None:
+    if fresh:
+        newest = moment_of(max(facts.captured_at for facts in fresh))
+        monitor.last_frame_at = max(monitor.last_frame_at or newest, newest)
+    monitor.frames_analysed += len(fresh)
+    monitor.frames_unusable += sum(facts.usable is False for facts in fresh) + len(unreadable)
+    monitor.frames_total = max(monitor.frames_total, monitor.frames_analysed)
+
+
+def _lost(session: ExamSession, lost: Unreadable) -> Observation:
+    """A row without facts: the number is taken, and nothing was examined."""
+    return Observation(session=session, seq=lost.seq, captured_at=moment_of(lost.captured_at), usable=False)
 
 
 def _row(session: ExamSession, facts: Facts) -> Observation:
@@ -173,7 +234,7 @@ def _write(
     if missing is not None:
         assessment.missing_detectors = missing
     activities = write_changes(assessment, changes, policy, pictures)
-    write_scores(assessment, policy, monitor.state, duration_s=_duration(monitor))
+    write_state(assessment, policy, monitor.state, duration_s=_duration(monitor))
     return activities
 
 

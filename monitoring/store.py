@@ -91,19 +91,24 @@ def _delete_unused(storage: Any, name: str) -> None:
         storage.delete(name)
 
 
-def write_scores(assessment: Assessment, policy: Policy, state: State, *, duration_s: float) -> None:
+def write_state(assessment: Assessment, policy: Policy, state: State, *, duration_s: float) -> None:
+    """Note how much was observed by now, and score."""
+    assessment.observed, assessment.observed_until = state["observed"], state["last_at"] or 0.0
+    assessment.coverage = scoring.coverage(state["observed"], duration_s=duration_s, senses=policy.senses)
+    write_scores(assessment, policy)
+
+
+def write_scores(assessment: Assessment, policy: Policy) -> None:
     """Score the assessment from its rows; the reviewed score leaves dismissed activities out."""
     activities = list(SuspiciousActivity.objects.filter(assessment=assessment))
     dismissed = dismissed_activities(assessment)
-    observed_s = scoring.observed_seconds(state["observed"])
-    until = state["last_at"] or 0.0
+    observed_s, until = scoring.observed_seconds(assessment.observed), assessment.observed_until
     scores = scoring.assess([_span(a) for a in activities], policy, observed_s=observed_s, until=until)
     kept = [_span(a) for a in activities if a.pk not in dismissed]
     assessment.risk_score, assessment.risk_level = scores.risk_score, scores.risk_level
     assessment.trust_score, assessment.compliance_score = scores.trust_score, scores.compliance_score
     assessment.breakdown = scores.lines()
     assessment.reviewed_risk_score = scoring.assess(kept, policy, observed_s=observed_s, until=until).risk_score
-    assessment.coverage = scoring.coverage(state["observed"], duration_s=duration_s, senses=policy.senses)
     assessment.computed_at = timezone.now()
     assessment.save()
 

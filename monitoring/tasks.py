@@ -5,7 +5,7 @@ import uuid
 from celery import shared_task
 
 from exams.lifecycle import expire_overdue as expire_overdue_sessions
-from monitoring import analysis, queue
+from monitoring import analysis, queue, replay
 
 
 @shared_task
@@ -31,6 +31,7 @@ def sweep() -> None:
         queue.send(queue.ANALYZE, session_id)
     for session_id in unfinished:
         queue.send(queue.FINISH, session_id)
+    replay.terminate_dead_replays()
 
 
 @shared_task

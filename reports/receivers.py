@@ -2,10 +2,13 @@
 
 from typing import Any
 
+from django.db import transaction
+from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from exams.models import ExamSession
 from exams.signals import session_closed
+from reports.models import SessionReport
 from reports.tasks import request_report
 
 
@@ -13,3 +16,11 @@ from reports.tasks import request_report
 def report_closed_session(session: ExamSession, **_kwargs: Any) -> None:
     """Have the report made as soon as the scores are final."""
     request_report(session=session)
+
+
+@receiver(post_delete, sender=SessionReport)
+def delete_pdf(instance: SessionReport, **_kwargs: Any) -> None:
+    """Let the file go with its row, once that is certain: it shows pictures of a person."""
+    storage, name = instance.file.storage, instance.file.name
+    if name:
+        transaction.on_commit(lambda: storage.delete(name))

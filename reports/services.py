@@ -14,11 +14,12 @@ from django.utils import timezone
 from accounts.models import User
 from exams.models import ExamSession
 from reports import pdf
-from reports.context import build_context
+from reports.context import ReportContext, build_context
 from reports.models import SessionReport
 
 logger = logging.getLogger(__name__)
 
+FILE = SessionReport._meta.get_field("file")
 OVERDUE = timedelta(minutes=1)
 AT_ONCE = 100
 RELATED = ("exam", "candidate__user", "policy", "monitor")
@@ -48,19 +49,22 @@ def make_report(*, session: ExamSession, requested_by: User | None = None) -> Se
     made_at = timezone.now()
     try:
         context = build_context(session)
-        content = pdf.render(context, generated_at=made_at)
+        new_name = _store(session, context, pdf.render(context, generated_at=made_at), made_at)
     except Exception as error:
         logger.exception("report of session %s failed", session.pk)
         reason = f"{type(error).__name__}: {error}"[:500]
         return _mark(session.pk, status=SessionReport.Status.FAILED, error=reason, requested_by=requested_by)
-    report = SessionReport.objects.get_or_create(session=session)[0]
-    name = f"{context.exam_code}-{made_at:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}.pdf"
-    new_name = report.file.storage.save(report.file.field.generate_filename(report, name), ContentFile(content))
     try:
         return _replace(session.pk, new_name, context.content_sha256(), made_at, requested_by)
     except BaseException:
-        report.file.storage.delete(new_name)
+        FILE.storage.delete(new_name)
         raise
+
+
+def _store(session: ExamSession, context: ReportContext, content: bytes, made_at: datetime) -> str:
+    """Put the file beside the one before and return its name."""
+    name = f"{context.exam_code}-{made_at:%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}.pdf"
+    return FILE.storage.save(FILE.generate_filename(SessionReport(session=session), name), ContentFile(content))
 
 
 @transaction.atomic
@@ -68,6 +72,7 @@ def _replace(
     session_id: uuid.UUID, new_name: str, content_sha256: str, made_at: datetime, requested_by: User | None
 ) -> SessionReport:
     """Point the row to the new file and delete the old one when that is certain."""
+    SessionReport.objects.get_or_create(session_id=session_id)
     report = SessionReport.objects.select_for_update().get(session_id=session_id)
     old_name, storage = report.file.name, report.file.storage
     report.file.name, report.content_sha256, report.generated_at = new_name, content_sha256, made_at

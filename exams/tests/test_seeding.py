@@ -74,3 +74,33 @@ def test_it_says_what_is_wrong_and_makes_nothing(tmp_path, old, new, words):
 def test_it_says_that_a_file_is_missing(tmp_path):
     with pytest.raises(CommandError, match=r"cannot be read: No such file"):
         call_command("seed_exams", file=tmp_path / "nothing.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ("2026-01-31T09:00:00Z", "2026-02-30T09:00:00Z", "cannot be read|not a time"),
+        ('"2026-01-31T12:00:00Z"', '"2026-02-30T12:00:00Z"', "is not a time such as"),
+        ("[second@example.com]", "5", "reviewers must be a list"),
+        ("[second@example.com]", "[5]", "valid email"),
+        ("extra_minutes: 10", "extra_minutes: .inf", "exam 1"),
+        ("points: 3", "points: .inf", "exam 1"),
+        ("hold: 3", "hold: .nan", "kinds.PHONE.hold must"),
+        ("hold: 3", "hold: .inf", "kinds.PHONE.hold must"),
+        ("PHONE: {hold: 3}", "NO: {hold: 3}", "is not the name of a kind"),
+        ("code: maths", "code: 101", "code must be text; put it in quotes"),
+        ("policy: {kinds: {PHONE: {hold: 3}}}", "policy: {thresholds: {head_yaw: 0}}", "head_yaw must be above 0"),
+    ],
+)
+def test_it_answers_every_odd_value_in_one_sentence(tmp_path, old, new, words):
+    assert old in FILE
+    with pytest.raises(CommandError, match=words) as error:
+        seed(tmp_path, FILE.replace(old, new))
+    assert "\n" not in str(error.value)
+    assert counts() == [0, 0, 0, 0, 0, 0]
+
+
+def test_it_takes_an_empty_name_or_statement_for_nothing(tmp_path):
+    seed(tmp_path, FILE.replace("{title: One}", "{title: One, statement: }").replace('number: "4711"', "name: "))
+    assert Problem.objects.get(number=1).statement == ""
+    assert User.objects.get(email="sitter@example.com").full_name == ""

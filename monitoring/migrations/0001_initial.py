@@ -40,6 +40,8 @@ class Migration(migrations.Migration):
                 ("trust_score", models.FloatField(default=100, verbose_name="trust score")),
                 ("compliance_score", models.FloatField(blank=True, null=True, verbose_name="compliance score")),
                 ("breakdown", models.JSONField(default=list, verbose_name="breakdown")),
+                ("observed", models.JSONField(default=dict, verbose_name="seconds observed")),
+                ("observed_until", models.FloatField(default=0, verbose_name="observed until")),
                 ("coverage", models.JSONField(default=dict, verbose_name="coverage")),
                 (
                     "missing_detectors",

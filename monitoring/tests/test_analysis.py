@@ -1,6 +1,7 @@
 """Waiting pictures are analysed once, by one process at a time, with real models on real pictures."""
 
 import importlib.util
+import time
 import uuid
 from datetime import timedelta
 from pathlib import Path
@@ -50,7 +51,7 @@ def test_it_counts_and_logs_a_picture_that_cannot_be_read_and_goes_on(two_men):
     frame_store().put(session.pk, StoredFrame(0, START.timestamp(), two_men[:3000]))
     take(session, 1, two_men)
     analysis.analyze_waiting(session_id=session.pk)
-    assert list(Observation.objects.values_list("seq", flat=True)) == [1]
+    assert list(Observation.objects.values_list("seq", "usable")) == [(0, False), (1, True)]
     log = MonitoringLog.objects.get()
     assert (log.event_type, log.detail["seq"]) == ("INVALID_IMAGE", 0)
     assert SessionMonitor.objects.get().frames_unusable == 1
@@ -112,5 +113,71 @@ def test_it_refuses_pictures_for_a_session_that_is_not_active(two_men):
 
 @pytest.mark.parametrize(("seq", "at"), [(-1, 0.0), (2**60, 0.0), (0, float("nan")), (0, -1.0), (0, 1e12)])
 def test_it_refuses_numbers_that_make_no_sense(two_men, seq, at):
-    with pytest.raises(intake.IntakeRefused, match="sensible"):
+    with pytest.raises(intake.IntakeRefused, match="must"):
         intake.take_frame(session=make_session(), seq=seq, captured_at=at, data=two_men)
+
+
+def test_it_logs_an_unreadable_picture_once_though_the_work_is_repeated(two_men):
+    session = make_session()
+    broken = StoredFrame(0, START.timestamp(), two_men[:3000])
+    for _ in range(2):  # as if the process had died before it could remove it
+        frame_store().put(session.pk, broken)
+        analysis.analyze_waiting(session_id=session.pk)
+    assert MonitoringLog.objects.count() == 1
+    assert SessionMonitor.objects.get().frames_unusable == 1
+
+
+def test_it_acknowledges_a_picture_that_was_analysed_already_without_counting_it_again(two_men):
+    session = make_session()
+    take(session, 0, two_men)
+    analysis.analyze_waiting(session_id=session.pk)
+    take(session, 0, two_men)
+    assert frame_store().waiting(session.pk) == 0
+    assert SessionMonitor.objects.get().frames_total == 1
+
+
+def test_it_keeps_the_first_of_two_waiting_pictures_with_one_number(two_men):
+    session = make_session()
+    take(session, 0, two_men)
+    intake.take_frame(session=session, seq=0, captured_at=START.timestamp() + 9, data=two_men)
+    assert [item.captured_at for item in frame_store().take(session.pk, 5)] == [START.timestamp()]
+
+
+@pytest.mark.parametrize("to_come", [True, False])
+def test_it_refuses_a_time_before_the_session_or_to_come(two_men, to_come):
+    at = time.time() + 3600 if to_come else START.timestamp() - 3600
+    with pytest.raises(intake.IntakeRefused, match="between the start of the session and now"):
+        intake.take_frame(session=make_session(), seq=0, captured_at=at, data=two_men)
+
+
+def test_it_refuses_a_picture_when_the_session_ended_behind_the_callers_back(two_men):
+    session = make_session()
+    move_session(session=session, to=SessionStatus.SUBMITTED)
+    with pytest.raises(intake.IntakeRefused, match="submitted"):
+        take(session, 0, two_men)
+
+
+def test_it_watches_a_session_whose_monitor_was_never_opened(two_men):
+    session = make_session()
+    SessionMonitor.objects.all().delete()
+    take(session, 0, two_men)
+    assert analysis.analyze_waiting(session_id=session.pk) == 1
+
+
+def test_it_sweeps_past_what_is_none_of_its_own(two_men, tmp_path):
+    (tmp_path / ".DS_Store").write_text("x")
+    (tmp_path / "notes").mkdir()
+    frame_store().put(uuid.uuid4(), StoredFrame(0, START.timestamp(), two_men))  # of a session that is no more
+    session = make_session()
+    take(session, 0, two_men)
+    assert analysis.sessions_to_sweep() == ([session.pk], [])
+    assert list(frame_store().sessions()) == [session.pk]
+
+
+def test_it_does_not_hold_a_session_that_somebody_took_over():
+    session = make_session()
+    with analysis._claim(session.pk) as held:
+        assert held()
+        SessionMonitor.objects.update(claim=uuid.uuid4())
+        assert not held()
+    assert SessionMonitor.objects.get().claim is not None

@@ -2,17 +2,31 @@
 
 import json
 import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 
 from exams.models import ExamSession
 from monitoring.erasure import erase_session
-from monitoring.models import Assessment, Evidence, MonitoringLog, Observation, SuspiciousActivity
+from monitoring.models import (
+    Assessment,
+    Evidence,
+    MonitoringLog,
+    Observation,
+    SessionMonitor,
+    SuspiciousActivity,
+)
 from monitoring.summary import coverage_of
-from monitoring.tests.factories import make_candidate, make_exam
+from monitoring.tests.factories import facts, make_candidate, make_exam, make_session, watch
 from vision.demo import build_demo_recording
 
 pytestmark = [pytest.mark.django_db, pytest.mark.slow]
@@ -227,3 +241,63 @@ def test_it_stays_silent_about_people_who_sign_or_sit_still(capsys):
     assert len(calm) > 10
     for result in replay(capsys, *(MEDIA / name for name in calm), fps=4):
         assert weighty(result) == []
+
+
+def test_it_closes_a_replay_that_is_told_to_end_at_what_it_saw(demo, tmp_path):
+    environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "proctoring.settings", "VAR_DIR": str(tmp_path), "DEBUG": "1"}
+    environ |= {"READ_DOT_ENV": "0", "SECRET_KEY": "k" * 50, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    manage = [sys.executable, "manage.py"]
+    subprocess.run([*manage, "migrate", "-v0"], env=environ, check=True)
+    pipe = subprocess.PIPE
+    with subprocess.Popen([*manage, "replay", str(demo[0]), "--fps", "10"], env=environ, stderr=pipe, text=True) as run:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and not _rows(tmp_path, "SELECT 1 FROM monitoring_observation LIMIT 1"):
+            time.sleep(0.05)
+        run.send_signal(signal.SIGTERM)
+        said = run.communicate(timeout=30)[1]
+    assert run.returncode == 130
+    assert "was broken off; its session is closed as terminated." in said
+    assert "Traceback" not in said
+    columns = "status, julianday(ended_at) > julianday(started_at)"
+    assert _rows(tmp_path, f"SELECT {columns} FROM exams_examsession") == [("terminated", 1)]
+
+
+def _rows(folder, query):
+    try:
+        with sqlite3.connect(folder / "db.sqlite3") as database:
+            return database.execute(query).fetchall()
+    except sqlite3.OperationalError:
+        return []
+
+
+def test_it_closes_a_replay_whose_process_was_killed(demo):
+    from monitoring.replay import terminate_dead_replays
+
+    session = make_session()
+    ExamSession.objects.update(source="recording")
+    watch(session, facts(7))
+    SessionMonitor.objects.update(claim=session.pk, claimed_until=timezone.now() + timedelta(minutes=1))
+    assert terminate_dead_replays() == 0
+    SessionMonitor.objects.update(claimed_until=timezone.now() - timedelta(minutes=1))
+    assert terminate_dead_replays() == 1
+    session.refresh_from_db()
+    assert (session.status, session.duration.total_seconds()) == ("terminated", 7)
+
+
+def test_it_takes_a_file_whose_name_is_no_text(capsys, demo, tmp_path):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/Pr\xfcfung.mp4"))
+    path.write_bytes(demo[0].read_bytes())
+    replay(capsys, path, fps=0.1)
+    assert ExamSession.objects.get().recording_name == "Pr?fung.mp4"
+
+
+def test_it_checks_where_the_report_goes_before_it_begins(demo, tmp_path):
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("replay", demo[0], pdf=tmp_path)
+    assert not ExamSession.objects.exists()
+
+
+@pytest.mark.parametrize("when", ["9999-12-31T23:59:59", "0001-01-01T00:00:00+05:00"])
+def test_it_takes_no_start_outside_our_times(demo, when):
+    with pytest.raises(CommandError, match="is not a time"):
+        call_command("replay", demo[0], start_at=when)

@@ -84,10 +84,42 @@ def test_it_does_nothing_new_the_second_time(session, capsys):
 
 @pytest.mark.parametrize("options", [{"exam": "nowhere"}, {"policy": 99}])
 def test_it_says_what_it_does_not_know(session, options):
-    with pytest.raises(CommandError, match=r"no exam|no policy version"):
+    with pytest.raises(CommandError, match=r"no exam|No exam has a policy version 99"):
         call_command("rescore", **options)
 
 
 def test_it_leaves_a_session_alone_that_is_still_open():
     open_session = make_session()
     assert rescore_session(session=open_session, policy=open_session.policy) is None
+
+
+def test_it_scores_a_decision_by_what_was_observed_under_the_same_policy(session):
+    policy, _ = add_policy_version(exam=session.exam, settings={"max_gap_s": 0.5})
+    rescore_session(session=session, policy=policy)
+    before = Assessment.objects.get(is_current=True)
+    assert before.coverage["faces"] == pytest.approx(0.5, abs=0.02)
+    activity = before.activities.get(kind="NO_FACE")
+    decide_activity(activity=activity, verdict="escalated", reason="Look at this.", reviewer=make_user(Role.REVIEWER))
+    after = Assessment.objects.get(is_current=True)
+    assert (after.coverage, after.compliance_score) == (before.coverage, before.compliance_score)
+
+
+def test_it_takes_newer_decisions_back_to_an_earlier_assessment_once(session):
+    policy, _ = add_policy_version(exam=session.exam, settings={"trust_zero_risk": 21})
+    rescore_session(session=session, policy=policy)
+    for activity in SuspiciousActivity.objects.filter(assessment__is_current=True):
+        decide_activity(activity=activity, verdict="dismissed", reason="Agreed.", reviewer=make_user(Role.REVIEWER))
+    for _ in range(2):
+        rescore_session(session=session, policy=session.policy)
+        current = Assessment.objects.get(is_current=True)
+        assert (current.policy, current.reviewed_risk_score) == (session.policy, 0)
+        assert ReviewDecision.objects.filter(activity__assessment=current).count() == 2
+        rescore_session(session=session, policy=policy)
+
+
+def test_it_judges_only_exams_that_have_the_version(session, capsys):
+    other = make_session(ended_after_s=5)
+    add_policy_version(exam=session.exam, settings={"thresholds": {"head_yaw": 50}})
+    call_command("rescore", policy=2)
+    assert capsys.readouterr().out.splitlines()[-1] == "1 sessions judged, 1 changed."
+    assert Assessment.objects.get(session=other).policy.version == 1

@@ -1,10 +1,13 @@
 """Facts in, activities, evidence and scores out, in real rows."""
 
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from exams.kinds import RiskLevel
 from monitoring import services
@@ -165,3 +168,61 @@ def test_it_counts_frames_in_the_database():
     services.count_frames(session_id=session.pk, total=1)
     session.monitor.refresh_from_db()
     assert (session.monitor.frames_total, session.monitor.frames_skipped) == (3, 1)
+
+
+def test_it_stores_a_number_once_even_if_one_batch_brings_it_twice():
+    session = make_session()
+    watch(session, facts(1), replace(facts(2), seq=10))
+    assert Observation.objects.count() == 1
+
+
+def test_it_changes_nothing_once_the_books_are_closed():
+    session = make_session()
+    watch(session, *present(0, 5))
+    end_session(session, 10)
+    before = list(Assessment.objects.values())
+    watch(session, *empty_seat(5, 10))
+    report(session, "TAB_SWITCH")
+    assert list(Assessment.objects.values()) == before
+    assert not SuspiciousActivity.objects.exists()
+    assert MonitoringLog.objects.count() == 1
+
+
+def report(session, event_type, **fields):
+    values: dict[str, Any] = {
+        "source": MonitoringLog.Source.BROWSER,
+        "occurred_at": START + timedelta(seconds=3),
+    } | fields
+    return services.record_event(session_id=session.pk, event_type=event_type, **values)
+
+
+@pytest.mark.parametrize("duration", ["long", 1e300, -5, None, True, [1]])
+def test_it_believes_no_duration_that_makes_no_sense(duration):
+    session = make_session()
+    report(session, "TAB_SWITCH", detail={"duration_s": duration})
+    activity = SuspiciousActivity.objects.get()
+    assert activity.ended_at - activity.started_at == timedelta(seconds=1)
+
+
+def test_it_refuses_a_severity_that_does_not_exist_and_ignores_one_hidden_in_the_detail():
+    session = make_session()
+    with pytest.raises(services.EventRefused):
+        report(session, "TAB_SWITCH", severity=99)
+    assert not MonitoringLog.objects.exists()
+    report(session, "TAB_SWITCH", detail={"severity": 99})
+    assert SuspiciousActivity.objects.get().severity == 1
+
+
+def test_it_only_writes_down_a_report_of_what_pictures_decide():
+    session = make_session()
+    assert report(session, "LOOKING_AWAY") == []
+    assert MonitoringLog.objects.get().event_type == "LOOKING_AWAY"
+    assert not SuspiciousActivity.objects.exists()
+
+
+def test_it_does_not_let_a_reported_time_to_come_blind_the_rules():
+    session = make_session()
+    report(session, "COPY", occurred_at=START + timedelta(days=30_000))
+    later = timezone.now().timestamp() - START.timestamp() + 5
+    watch(session, *[facts(later + at, faces=0, objects={}) for at in range(5)])
+    assert SuspiciousActivity.objects.filter(kind="NO_FACE").exists()

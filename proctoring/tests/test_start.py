@@ -15,6 +15,7 @@ from accounts.models import User
 from exams.models import Exam, ExamSession
 from monitoring.models import Assessment, SuspiciousActivity
 from proctoring.dotenv import write_env
+from proctoring.management.commands import start
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = ("torch", "mediapipe", "ultralytics", "weasyprint", "cv2", "av")
@@ -80,3 +81,23 @@ def test_it_does_not_start_without_a_real_key(key):
     done = subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode != 0
     assert "SECRET_KEY is missing or shorter than 32 characters" in done.stderr
+
+
+@pytest.mark.django_db
+def test_it_shows_passwords_before_anything_that_may_be_broken_off(capsys, monkeypatch):
+    monkeypatch.setattr(start.Command, "_demonstrate", _interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        call_command("start", no_server=True)
+    assert len(re.findall(r"@example.com +\S{16}\n", capsys.readouterr().out)) == 4
+
+
+def _interrupted(_command):
+    raise KeyboardInterrupt
+
+
+def test_it_shows_no_debugging_pages_to_other_machines():
+    assert start._settings_for("127.0.0.1") == {}
+    assert start._settings_for("192.0.2.7")["DEBUG"] == "0"
+    assert "192.0.2.7" in start._settings_for("192.0.2.7")["ALLOWED_HOSTS"].split(",")
+    assert "127.0.0.1" in start._settings_for("0.0.0.0")["ALLOWED_HOSTS"].split(",")
+    assert start._shown("2001:db8::1") == "[2001:db8::1]"

@@ -38,6 +38,8 @@ class Command(BaseCommand):
             raise CommandError(f"{options['file']} is not valid YAML{where}.") from error
         except SeedError as error:
             raise CommandError(f"{options['file']}: {error}") from error
+        except ValueError as error:  # a time that YAML tried to read, such as the 30th of February
+            raise CommandError(f"{options['file']} holds a value that cannot be read: {error}.") from error
         if options["json"]:
             self.stdout.write(json.dumps(made))
         else:

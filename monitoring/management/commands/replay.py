@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import sys
+import threading
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,7 +23,7 @@ from tqdm import tqdm
 from accounts.models import Candidate
 from exams.models import Exam
 from exams.services import SessionRefused
-from monitoring.replay import Replayed, replay_recording
+from monitoring.replay import Replayed, printable, replay_recording
 from monitoring.results import session_result
 from vision.recording import RecordingError
 
@@ -31,7 +36,7 @@ def read_time(text: str) -> datetime:
         time = parse_datetime(text)
     except ValueError:
         time = None
-    if time is None:
+    if time is None or not 1970 < time.year < 2100:
         raise CommandError(f"{text!r} is not a time such as 2026-01-31T09:00:00Z.")
     return timezone.make_aware(time) if timezone.is_naive(time) else time
 
@@ -45,6 +50,31 @@ def read_fps(text: str) -> float:
     if not 1 / 60 <= fps <= 60:
         raise CommandError(f"{text!r} is no sampling rate between 0.017 and 60 pictures a second.")
     return fps
+
+
+@contextmanager
+def _ending_like_interrupted() -> Iterator[None]:
+    """Let a polite request to end do what Ctrl-C does, so that no session stays open."""
+
+    def interrupt(_signal: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _check_target(pdf: Path) -> None:
+    folder = pdf.absolute().parent
+    if not folder.is_dir():
+        raise CommandError(f"The folder of {pdf} does not exist.")
+    if pdf.is_dir() or not os.access(folder, os.W_OK):
+        raise CommandError(f"{pdf} cannot be written.")
 
 
 class Command(BaseCommand):
@@ -66,15 +96,18 @@ class Command(BaseCommand):
         """Replay one recording after the other."""
         if options["pdf"] and len(options["videos"]) > 1:
             raise CommandError("--pdf goes with one recording only.")
-        if options["pdf"] and not options["pdf"].absolute().parent.is_dir():
-            raise CommandError(f"The folder of {options['pdf']} does not exist.")
+        if options["pdf"]:
+            _check_target(options["pdf"])
         options["fps"] = read_fps(options["fps"])
         options["start_at"] = read_time(options["start_at"]) if options["start_at"] else None
         exam, candidate = self._exam(options["exam"]), self._candidate(options["candidate"])
-        for path in options["videos"]:
-            replayed = self._replay(path, exam, candidate, options)
-            report = self._report(replayed, options["pdf"])
-            self._tell(replayed, report, as_json=options["json"])
+        with _ending_like_interrupted():
+            for path in options["videos"]:
+                replayed = self._replay(path, exam, candidate, options)
+                report, trouble = self._report(replayed, options["pdf"])
+                self._tell(replayed, report, as_json=options["json"])
+                if trouble:
+                    raise CommandError(trouble)
 
     def _exam(self, code: str | None) -> Exam:
         if code is None and not Exam.objects.filter(code=DEMO_EXAM).exists():
@@ -93,7 +126,8 @@ class Command(BaseCommand):
         return candidate
 
     def _replay(self, path: Path, exam: Exam, candidate: Candidate, options: dict[str, Any]) -> Replayed:
-        with tqdm(desc=path.name[:40], unit="frame", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+        name = printable(path.name)
+        with tqdm(desc=name[:40], unit="frame", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
 
             def progress(done: int, total: int | None) -> None:
                 bar.total = total
@@ -109,13 +143,22 @@ class Command(BaseCommand):
                     progress=progress,
                 )
             except (RecordingError, SessionRefused) as error:
-                raise CommandError(str(error)) from error
+                raise CommandError(printable(str(error))) from error
+            except KeyboardInterrupt as error:
+                raise CommandError(
+                    f"The replay of {name} was broken off; its session is closed as terminated.",
+                    returncode=130,
+                ) from error
 
-    def _report(self, replayed: Replayed, pdf: Path | None) -> str | None:
+    def _report(self, replayed: Replayed, pdf: Path | None) -> tuple[str | None, str]:
+        """Write the PDF; returns where it is, and what went wrong, so that the result is told in any case."""
         if pdf is None:
-            return None
-        call_command("regenerate_reports", session=str(replayed.session.pk), output=pdf, stdout=sys.stderr, verbosity=0)
-        return str(pdf)
+            return None, ""
+        try:
+            call_command("regenerate_reports", session=str(replayed.session.pk), output=pdf, stdout=sys.stderr)
+        except CommandError as error:
+            return None, str(error)
+        return str(pdf), ""
 
     def _tell(self, replayed: Replayed, report: str | None, *, as_json: bool) -> None:
         timings = replayed.timings_ms

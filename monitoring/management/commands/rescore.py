@@ -29,11 +29,11 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Rescore and show what changes."""
         exams = self._exams(options["exam"])
-        results = []
-        for exam in exams:
-            policy = self._policy(exam, options["policy"])
-            if policy is not None:
-                results += self._rescore(exam, policy, options["dry_run"])
+        policies = [policy for exam in exams if (policy := self._policy(exam, options["policy"]))]
+        if options["policy"] is not None and not policies:
+            where = f"The exam {options['exam']!r} has no" if options["exam"] else "No exam has a"
+            raise CommandError(f"{where} policy version {options['policy']}.")
+        results = [result for policy in policies for result in self._rescore(policy, options["dry_run"])]
         if options["json"]:
             self.stdout.write(json.dumps([_row(result) for result in results]))
             return
@@ -50,14 +50,10 @@ class Command(BaseCommand):
         return exams
 
     def _policy(self, exam: Exam, version: int | None) -> ProctoringPolicy | None:
-        if version is None:
-            return exam.current_policy
-        policy = exam.policies.filter(version=version).first()
-        if policy is None:
-            raise CommandError(f"The exam {exam.code!r} has no policy version {version}.")
-        return policy
+        return exam.current_policy if version is None else exam.policies.filter(version=version).first()
 
-    def _rescore(self, exam: Exam, policy: ProctoringPolicy, dry_run: bool) -> list[Rescored]:
+    def _rescore(self, policy: ProctoringPolicy, dry_run: bool) -> list[Rescored]:
+        exam = policy.exam
         sessions = ExamSession.objects.filter(exam=exam, ended_at__isnull=False).select_related(
             "exam", "candidate__user"
         )

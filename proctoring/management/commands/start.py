@@ -11,12 +11,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import psutil
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import Role
 from accounts.services import ensure_user
-from exams.models import ExamSession, SessionStatus
+from exams.models import Exam, ExamSession, SessionStatus
 
 DEMO_USERS = {
     "admin@example.com": Role.ADMIN,
@@ -24,7 +26,10 @@ DEMO_USERS = {
     "reviewer@example.com": Role.REVIEWER,
     "student@example.com": Role.CANDIDATE,
 }
+DEMO_EXAM = "demo"
 DEMO_RECORDING = "demonstration.mp4"
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ANY_ADDRESS = ("0.0.0.0", "::")  # noqa: S104  only compared
 
 
 class Command(BaseCommand):
@@ -44,18 +49,19 @@ class Command(BaseCommand):
         if not options["no_server"]:
             _refuse_taken_port(host, port)
         call_command("migrate", verbosity=0)
-        passwords = _make_users()
+        self._show_passwords(_make_users())
         self._demonstrate()
-        self._show(host, port, passwords)
+        self._show_addresses(host, port)
         if not options["no_server"]:
             self.stdout.flush()
             daphne = Path(sys.executable).with_name("daphne")
             command = [str(daphne), "-b", host, "-p", str(port), "--no-server-name", "proctoring.asgi:application"]
             # The server takes this process over, so that Ctrl-C and signals reach it directly.
-            os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  our own interpreter and arguments
+            os.execve(sys.executable, [sys.executable, *command], os.environ | _settings_for(host))  # noqa: S606
 
     def _demonstrate(self) -> None:
-        call_command("seed_exams", verbosity=0, stdout=_Quiet())
+        if not Exam.objects.filter(code=DEMO_EXAM).exists():
+            call_command("seed_exams", verbosity=0, stdout=_Quiet())
         done = ExamSession.objects.filter(recording_name=DEMO_RECORDING, status=SessionStatus.SUBMITTED)
         if done.exists():
             return
@@ -84,17 +90,21 @@ class Command(BaseCommand):
                 "Everything else works; `manage.py fetch_models` tries again."
             )
 
-    def _show(self, host: str, port: int, passwords: dict[str, str]) -> None:
-        shown = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104  only compared
-        base = f"http://{shown}:{port}"
-        lines = ["", "Ready.", f"  reviewer console  {base}/admin/", f"  health            {base}/health/ready"]
+    def _show_passwords(self, passwords: dict[str, str]) -> None:
+        """At once, since nobody could sign in if what follows were broken off."""
+        if passwords:
+            lines = ["Users made now; these passwords are shown once and kept nowhere:"]
+            self.stdout.write(
+                "\n".join([*lines, *(f"  {email:<22} {password}" for email, password in passwords.items())])
+            )
+
+    def _show_addresses(self, host: str, port: int) -> None:
+        base = f"http://{_shown(host)}:{port}"
+        lines = ["", "Ready.", f"  reviewer console  {base}/admin/"]
         session = ExamSession.objects.filter(recording_name=DEMO_RECORDING, status=SessionStatus.SUBMITTED).first()
         if session is not None:
-            lines.insert(3, f"  the demonstration {base}/admin/exams/examsession/{session.pk}/change/")
-        if passwords:
-            lines += ["", "Users made now; these passwords are shown once and kept nowhere:"]
-            lines += [f"  {email:<22} {password}" for email, password in passwords.items()]
-        self.stdout.write("\n".join([*lines, ""]))
+            lines.append(f"  the demonstration {base}/admin/exams/examsession/{session.pk}/change/")
+        self.stdout.write("\n".join([*lines, f"  health            {base}/health/ready", ""]))
 
 
 class _Quiet:
@@ -116,6 +126,25 @@ def _make_users() -> dict[str, str]:
         if created:
             passwords[email] = password
     return passwords
+
+
+def _shown(host: str) -> str:
+    if host in (*LOOPBACK, *ANY_ADDRESS):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def _settings_for(host: str) -> dict[str, str]:
+    """Return what the server's environment needs so that it answers to the names it is reached by.
+
+    Where other machines can reach it, nobody must see the debugging pages.
+    """
+    if host in LOOPBACK:
+        return {}
+    addresses = [item.address for items in psutil.net_if_addrs().values() for item in items]
+    own = [socket.gethostname(), *addresses] if host in ANY_ADDRESS else [host]
+    names = [*settings.ALLOWED_HOSTS, "localhost", *(f"[{name}]" if ":" in name else name for name in own)]
+    return {"DEBUG": "0", "ALLOWED_HOSTS": ",".join(dict.fromkeys(name for name in names if "%" not in name))}
 
 
 def _refuse_taken_port(host: str, port: int) -> None:

@@ -38,7 +38,10 @@ class Command(BaseCommand):
             raise CommandError("--output needs --session: one file holds one report.")
         sessions = _chosen(options["exam"], options["session"], options["since"])
         if options["output"]:
-            self._write(sessions.get(), Path(options["output"]), as_json=options["json"])
+            session = sessions.first()
+            if session is None:
+                raise CommandError("No session fits what was asked for.")
+            self._write(session, Path(options["output"]), as_json=options["json"])
             return
         reports = [
             make_report(session=session)
