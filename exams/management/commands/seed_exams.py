@@ -6,14 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
+from accounts.commands import DatabaseCommand
 from exams.seeding import SeedError, seed_exams
 
 DEFAULT_FILE = Path(__file__).resolve().parents[2] / "demo_exams.yaml"
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """See ``help``."""
 
     help = "Make exams, problems, policies and candidates from a YAML file; running it again doubles nothing."

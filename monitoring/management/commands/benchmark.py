@@ -11,16 +11,17 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
+from accounts.commands import DatabaseCommand
 from monitoring.benchmarks import ROUNDS, benchmark_replay, benchmark_vision
 from vision.recording import RecordingError
 
 BENCHMARKS = {"vision": (benchmark_vision, ROUNDS + 2), "replay": (benchmark_replay, ROUNDS + 2)}
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """See ``help``."""
 
     help = "Measure CPU cost per frame and memory, with the bare libraries on the same pictures in the same run."

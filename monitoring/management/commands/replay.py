@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from tqdm import tqdm
 
+from accounts.commands import DatabaseCommand
 from accounts.models import Candidate
 from exams.models import Exam
 from exams.services import SessionRefused
@@ -77,7 +78,7 @@ def _check_target(pdf: Path) -> None:
         raise CommandError(f"{pdf} cannot be written.")
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """See ``help``."""
 
     help = "Proctor recorded exams: each recording becomes a session with activities, evidence and scores."

@@ -7,14 +7,15 @@ import sys
 from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
+from accounts.commands import DatabaseCommand
 from exams.models import Exam, ExamSession, ProctoringPolicy
 from monitoring.rescoring import Rescored, rescore_session
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """See ``help``."""
 
     help = "Apply a policy to what was observed in ended sessions, without pictures or models; decisions carry over."

@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
+from accounts.commands import DatabaseCommand
 from exams.models import Exam, ExamSession
 from reports.models import SessionReport
 from reports.services import RELATED, make_report, render_pdf
 
 
-class Command(BaseCommand):
+class Command(DatabaseCommand):
     """Make the PDFs of sessions again: all, those of one exam, one, or those since a day."""
 
     help = "Make the PDF reports of sessions again."
