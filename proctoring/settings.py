@@ -116,6 +116,7 @@ USE_TZ = True
 # --- files ------------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a folder that is not there
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files need no collecting step; a proxy may serve a collected STATIC_ROOT instead.
 WHITENOISE_USE_FINDERS = True

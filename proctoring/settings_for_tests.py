@@ -13,7 +13,6 @@ os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
 
 from proctoring.settings import *  # noqa: E402, F403  the environment had to be there first
 
-STATIC_ROOT.mkdir()  # noqa: F405  whitenoise wants to see it
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 EMBEDDED_WORKER = False
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -36,7 +36,8 @@ def analyze(frame: Frame, memory: Memory) -> tuple[Camera, Memory]:
     mean, deviation = (float(value.item()) for value in cv2.meanStdDev(grey))
     smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), SMOOTHING_PX)
     sharpness = float(cv2.meanStdDev(cv2.Laplacian(smooth, cv2.CV_32F))[1].item()) ** 2
-    highlights = float(np.percentile(grey[::4, ::4], 95)) / 255
+    sample = grey[::4, ::4].ravel()
+    highlights = float(np.partition(sample, int(sample.size * 0.95))[int(sample.size * 0.95)]) / 255
     return Camera(_condition(highlights, deviation, sharpness), mean / 255, deviation / 255, sharpness), memory
 
 
