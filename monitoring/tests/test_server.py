@@ -1,8 +1,9 @@
-"""The server without any services: its own worker and beat, killed and started again, lose nothing."""
+"""Real processes in both shapes, killed in the middle and started again, lose nothing and double nothing."""
 
 import importlib.util
 import json
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -10,8 +11,10 @@ import subprocess
 import sys
 import time
 import urllib.request
+import uuid
 from pathlib import Path
 
+import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -39,16 +42,15 @@ session = ExamSession.objects.get(pk=sys.argv[1])
 move_session(session=session, to=SessionStatus.SUBMITTED, at=START + timedelta(seconds=200))
 """
 FRAMES = 120
+POSTGRESQL = "postgres://postgres@127.0.0.1:5432/postgres"
 
 
 class Server:
-    """A real server process on a private folder and port."""
+    """The shape without services: one server process that holds worker and beat, on a private folder and port."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         self.environ = {
             **{key: value for key, value in os.environ.items() if key not in ("DATABASE_URL", "REDIS_URL")},
             "DJANGO_SETTINGS_MODULE": "proctoring.settings",
@@ -58,34 +60,95 @@ class Server:
             "VAR_DIR": str(folder),
             "PYTHONPATH": str(ROOT),
         }
-        self.process: subprocess.Popen[bytes] | None = None
+        self.processes: list[subprocess.Popen[bytes]] = []
 
     def python(self, code: str, *args: object) -> str:
         command = [sys.executable, "-c", code, *map(str, args)]
-        done = subprocess.run(command, env=self.environ, cwd=ROOT, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, env=self.environ, cwd=ROOT, check=False, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
         return done.stdout.strip()
 
-    def start(self) -> None:
-        command = [sys.executable, "-m", "daphne", "-p", str(self.port), "proctoring.asgi:application"]
+    def run(self, *command: str) -> None:
         log = (self.folder / "server.log").open("ab")
-        self.process = subprocess.Popen(command, env=self.environ, cwd=ROOT, stdout=log, stderr=log)
+        # A group of its own, so that a kill reaches the children too.
+        process = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            env=self.environ,
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+
+    def start(self) -> None:
+        self.run("daphne", "-p", str(self.port), "proctoring.asgi:application")
 
     def kill(self) -> None:
-        if self.process is not None:
-            self.process.send_signal(signal.SIGKILL)
-            self.process.wait(10)
-            self.process = None
+        for process in self.processes:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait(10)
+        self.processes.clear()
+
+    def remove(self) -> None:
+        self.kill()
 
     def health(self):
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready", timeout=5) as answer:
             return json.load(answer)
 
-    def ask(self, query: str) -> list[tuple[object, ...]]:
+    def ask(self, query: str):
         with sqlite3.connect(self.folder / "db.sqlite3", timeout=10) as database:
             return database.execute(query).fetchall()
 
 
-def wait_until(true, seconds=60.0):
+class FullServer(Server):
+    """The full shape: PostgreSQL, a Redis of its own, and server, worker and beat as processes of their own."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.database = f"proctoring_{uuid.uuid4().hex[:12]}"
+        with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {self.database}")
+        port = free_port()
+        self.environ["DATABASE_URL"] = POSTGRESQL.rpartition("/")[0] + "/" + self.database
+        self.environ["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+        options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+        self.redis = subprocess.Popen(["redis-server", *options], stdout=subprocess.DEVNULL)
+
+    def start(self) -> None:
+        super().start()
+        self.run("celery", "-A", "proctoring", "worker", "-Q", "default,vision,reports", "-c", "2", "-l", "WARNING")
+        self.run("celery", "-A", "proctoring", "beat", "-s", str(self.folder / "beat"), "--pidfile=", "-l", "WARNING")
+
+    def remove(self) -> None:
+        super().remove()
+        self.redis.kill()
+        self.redis.wait(10)
+        with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
+            connection.execute(f"DROP DATABASE {self.database} WITH (FORCE)")
+
+    def ask(self, query: str):
+        with psycopg.connect(self.environ["DATABASE_URL"], autocommit=True) as connection:
+            cursor = connection.execute(query)
+            return cursor.fetchall() if cursor.description else []
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def services_are_there() -> bool:
+    try:
+        psycopg.connect(POSTGRESQL, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return shutil.which("redis-server") is not None
+
+
+def wait_until(true, seconds=90.0):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         try:
@@ -97,15 +160,17 @@ def wait_until(true, seconds=60.0):
     raise AssertionError("it did not happen in time")
 
 
-@pytest.fixture
-def server(tmp_path):
-    server = Server(tmp_path)
+@pytest.fixture(params=[Server, FullServer], ids=["without services", "PostgreSQL and Redis"])
+def server(request, tmp_path):
+    if request.param is FullServer and not services_are_there():
+        pytest.skip("no PostgreSQL that lets `postgres` in, or no redis-server")
+    server = request.param(tmp_path)
     yield server
-    server.kill()
+    server.remove()
 
 
 @pytest.mark.slow
-def test_it_analyses_everything_once_though_the_server_is_killed_in_the_middle(server):
+def test_it_analyses_everything_once_though_everything_is_killed_in_the_middle(server):
     session = server.python(PREPARE, ASSETS / "zidane.jpg", FRAMES)
     count = "SELECT count(*) FROM monitoring_observation"
     server.start()
@@ -113,12 +178,12 @@ def test_it_analyses_everything_once_though_the_server_is_killed_in_the_middle(s
     server.kill()
     done = server.ask(count)[0][0]
     assert 0 < done < FRAMES
-    # The dead server's claim runs out after a minute; that minute is not what this test is about.
+    # The dead process's claim runs out after a minute; that minute is not what this test is about.
     server.ask("UPDATE monitoring_sessionmonitor SET claimed_until = '2026-01-01 00:00:00' WHERE claim IS NOT NULL")
     server.start()
     wait_until(lambda: server.ask(count)[0][0] == FRAMES)
     assert server.ask("SELECT count(DISTINCT seq) FROM monitoring_observation")[0][0] == FRAMES
-    assert server.health()["checks"]["workers"]["ok"]
+    wait_until(lambda: server.health()["checks"]["workers"]["ok"])
     server.python(END, session)
     closed = "SELECT count(*) FROM monitoring_sessionmonitor WHERE finished_at IS NOT NULL"
     wait_until(lambda: server.ask(closed) == [(1,)])
