@@ -57,6 +57,14 @@ def end_session(session: ExamSession, after_s: float) -> Assessment:
     return assessment
 
 
+def two_men_jpeg() -> bytes:
+    """Return a camera's picture of two men, whose faces every set of face models finds."""
+    from vision.decoding import downscale, encode_jpeg
+    from vision.demo import package_picture
+
+    return encode_jpeg(downscale(package_picture("zidane.jpg")[30:630, 440:1240], max_width=640))
+
+
 FACE = Face(box=(0.4, 0.2, 0.2, 0.3), score=0.95)
 CLEAR = Camera(Condition.OK, brightness=0.5, contrast=0.2, sharpness=300.0)
 

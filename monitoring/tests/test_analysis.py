@@ -1,10 +1,8 @@
 """Waiting pictures are analysed once, by one process at a time, with real models on real pictures."""
 
-import importlib.util
 import time
 import uuid
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -14,15 +12,14 @@ from exams.models import SessionStatus
 from monitoring import analysis, intake
 from monitoring.frame_store import StoredFrame, frame_store
 from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
-from monitoring.tests.factories import START, make_session
+from monitoring.tests.factories import START, make_session, two_men_jpeg
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
-ASSETS = Path(importlib.util.find_spec("ultralytics").origin).parent / "assets"
 
 
 @pytest.fixture
 def two_men():
-    return (ASSETS / "zidane.jpg").read_bytes()
+    return two_men_jpeg()
 
 
 @pytest.fixture(autouse=True)
