@@ -23,9 +23,12 @@ def _duration(seconds: float) -> str:
 
 
 def _away(facts: Mapping[str, Any]) -> str:
+    # Cameras do not mirror: what lies to the left of the picture lies to the candidate's right.
+    direction = facts["direction"]
+    where = f"to the {direction} of the picture" if direction in ("left", "right") else direction
     if facts.get("by") == "head":
-        return f"The head was turned {facts['direction']}, by {facts['degrees']}° at its clearest"
-    return f"The eyes looked {facts['direction']}, by {facts['degrees']}° together with the head at its clearest"
+        return f"The head was turned {where}, by {facts['degrees']}° at its clearest"
+    return f"The eyes looked {where}, by {facts['degrees']}° together with the head at its clearest"
 
 
 _NOTHING_TO_SEE = frozenset({Kind.CAMERA_BLOCKED, Kind.POOR_LIGHT, Kind.CAMERA_BLURRED})

@@ -19,7 +19,7 @@ STATE_VERSION = 1
 INSTANT_S = 1.0
 """How long a fact of an instant is drawn and counted."""
 
-LONGEST_S = 86_400.0
+LONGEST_S = 31 * 86_400.0
 
 State = dict[str, Any]
 

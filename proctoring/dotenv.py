@@ -6,6 +6,7 @@ Needs nothing but Python, because the settings cannot be read before it has run.
 import os
 import secrets
 import sys
+import tempfile
 from pathlib import Path
 
 TEXT = """\
@@ -17,13 +18,21 @@ DEBUG=1
 
 
 def write_env(path: Path) -> bool:
-    """Write the file, readable by its owner only, unless there is one; returns whether it was written."""
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    """Write the file, readable by its owner only, unless there is one; returns whether it was written.
+
+    It appears whole or not at all, since one that was half written would never be written again.
+    """
+    if path.exists():
         return False
+    handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".env-")  # for the owner only
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         file.write(TEXT.format(secret_key=secrets.token_urlsafe(50)))
+    try:
+        os.link(aside, path)
+    except FileExistsError:
+        return False
+    finally:
+        Path(aside).unlink()
     return True
 
 

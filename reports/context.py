@@ -174,10 +174,11 @@ def _log_gaps(session: ExamSession) -> tuple[LogGap, ...]:
         LogGap(
             offset=clock(summary.offset_in(session, log.occurred_at)),
             label=summary.kind_label(log.event_type),
-            duration=_gap_duration(log.detail.get("duration_s")),
-            reason=str(log.detail.get("reason", "")),
+            duration=_gap_duration(detail.get("duration_s")),
+            reason=str(detail.get("reason", "")),
         )
         for log in logs
+        for detail in (log.detail if isinstance(log.detail, dict) else {},)
     )
 
 

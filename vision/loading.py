@@ -33,6 +33,7 @@ MESH_SCORE = 0.3
 logger = logging.getLogger(__name__)
 _local = threading.local()
 _stderr_lock = threading.Lock()
+_image_open_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -253,11 +254,12 @@ def _own_image_open() -> Iterator[None]:
     """Keep Pillow's ``open``: ultralytics swaps it for one that wants to install a package at an unknown picture."""
     from PIL import Image
 
-    kept = Image.open
-    try:
-        yield
-    finally:
-        Image.open = kept
+    with _image_open_lock:
+        kept = Image.open
+        try:
+            yield
+        finally:
+            Image.open = kept
 
 
 @contextmanager

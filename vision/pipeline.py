@@ -48,9 +48,9 @@ class _Look:
     def run(self) -> None:
         """Examine what is due, cheapest first; an unusable picture is examined no further."""
         senses = self.due.senses
-        if Sense.CAMERA in senses:
-            self.camera = self._remembering("camera", lambda: camera.analyze(self.frame, self.memory))
-        if self.camera is not None and self.camera.condition is not Condition.OK:
+        # Whoever does not want to be told of the camera must still not be accused in the dark.
+        self.camera = self._remembering("camera", lambda: camera.analyze(self.frame, self.memory))
+        if self.camera is None or self.camera.condition is not Condition.OK:
             return
         self._look_at_faces()
         if Sense.OBJECTS in senses:
@@ -64,7 +64,7 @@ class _Look:
         return Observation(
             seq=self.frame.seq,
             captured_at=self.frame.captured_at,
-            camera=self.camera,
+            camera=self.camera if Sense.CAMERA in senses else None,
             faces=self.faces if Sense.FACES in senses else None,
             head=self.head if Sense.HEAD in senses else None,
             eyes=self.eyes if Sense.EYES in senses else None,

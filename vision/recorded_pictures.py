@@ -10,7 +10,7 @@ from pathlib import Path
 from statistics import median
 
 from vision.decoding import MAX_BYTES, Picture, PictureError, decode_picture, downscale
-from vision.recording import MAX_WIDTH, Gap, RecordedFrame, Recording, RecordingError, SamplingClock
+from vision.recording import LONGEST_S, MAX_WIDTH, Gap, RecordedFrame, Recording, RecordingError, SamplingClock
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif"}
 HOLE_S = 2.0
@@ -33,6 +33,8 @@ class PictureFolder(Recording):
             raise RecordingError(f"The folder {folder.name} holds no pictures (JPEG, PNG, WebP, BMP, GIF).")
         self._pictures, self.note = _in_order_of_time(folder, pictures)
         offsets = [offset for offset, _ in self._pictures]
+        if offsets[-1] > LONGEST_S:
+            raise RecordingError(f"The times of the pictures in the folder {folder.name} lie more than a month apart.")
         steps = [later - earlier for earlier, later in pairwise(offsets) if later > earlier]
         self._step = median(steps) if steps else 1.0
         self.fps = 1.0 / self._step

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vision.decoding import Picture
-from vision.recording import EDGE_S, MAX_WIDTH, Gap, RecordedFrame, Recording, RecordingError, SamplingClock
+from vision.recording import EDGE_S, LONGEST_S, MAX_WIDTH, Gap, RecordedFrame, Recording, RecordingError, SamplingClock
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -30,6 +30,8 @@ PICTURE_STARTS = (b"\xff\xd8\xff", b"\x89PNG", b"BM", b"RIFF")
 MP4_STARTS = (b"ftyp", b"mdat", b"moov", b"free", b"wide")
 MKV_START = b"\x1aE\xdf\xa3"
 MAX_PIXELS = 8192 * 4320
+MAX_ASPECT = 4.0
+"""Pixels that claim to be longer than this in one direction are taken for square."""
 HOLE_S = 2.0  # a pause this much longer than a picture lasts is worth telling
 HOLE_PICTURES = 20
 MAX_READ_ERRORS = 100
@@ -49,7 +51,9 @@ class VideoFile(Recording):
             first = self._first_picture(container, stream)
             self.fps = float(stream.average_rate or stream.guessed_rate or 25)
             self.duration_s = _duration(container, stream)
-            self.width, self.height = _shown_size(first)
+            if self.duration_s is not None and self.duration_s > LONGEST_S:
+                raise RecordingError(f"{path.name} claims to be longer than a month.")
+            self.width, self.height = _shown_size(first, _pixel_aspect(stream))
 
     def frames(self, fps: float) -> Iterator[RecordedFrame | Gap]:
         clock = SamplingClock(fps)
@@ -86,7 +90,7 @@ class VideoFile(Recording):
                 seen_until = offset + decoder.interval_of(frame)
                 if clock.wants(offset):
                     clock.take(offset)
-                    yield RecordedFrame(offset, _as_rgb(frame, scaler))
+                    yield RecordedFrame(offset, _as_rgb(frame, scaler, decoder.pixel_aspect))
             end = max(seen_until, decoder.read_until, self.duration_s or 0.0)
             if gap := self._gap(decoder, seen_until, end):
                 yield gap
@@ -110,6 +114,7 @@ class _Decoder:
     def __init__(self, container: InputContainer, stream: VideoStream, clock: SamplingClock | None) -> None:
         self.container, self.stream, self.clock = container, stream, clock
         self.damage = ""
+        self.pixel_aspect = _pixel_aspect(stream)
         self.read_until = 0.0
         self.time_base = float(stream.time_base or 0.001)
         self.interval = 1.0 / float(stream.average_rate or stream.guessed_rate or 25)
@@ -118,13 +123,17 @@ class _Decoder:
         self._last_offset = -1.0
         # One thread: it costs a fifth less processor time, and errors belong to the packet that has them.
         stream.thread_type = "NONE"
+        # The header tells one size; a picture later on may have another.
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
 
     def pictures(self) -> Iterator[tuple[VideoFrame, float]]:
         """Yield the sound pictures with their offset in seconds, in order of time."""
         for packet in self._packets():
             self._skip_what_nobody_wants(packet)
             for frame in self._decode(packet):
-                if self._trusted(frame) and (offset := self._offset(frame)) > self._last_offset:
+                if frame.width * frame.height > MAX_PIXELS:
+                    self.damage = "The pictures here are larger than 8K."
+                elif self._trusted(frame) and self._last_offset < (offset := self._offset(frame)) <= LONGEST_S:
                     self._last_offset = offset
                     yield frame, offset
 
@@ -234,21 +243,28 @@ def _quarter_turns(frame: VideoFrame) -> int:
     return round(frame.rotation / 90) % 4
 
 
-def _scaled_size(frame: VideoFrame) -> tuple[int, int]:
-    shown_width = frame.height if _quarter_turns(frame) % 2 else frame.width
+def _scaled_size(frame: VideoFrame, pixel_aspect: float) -> tuple[int, int]:
+    """Return the size, before turning, at which faces have their true proportions: stored pixels need not be square."""
+    width, height = frame.width * pixel_aspect, float(frame.height)
+    shown_width = height if _quarter_turns(frame) % 2 else width
     share = min(1.0, MAX_WIDTH / shown_width)
-    return max(1, round(frame.width * share)), max(1, round(frame.height * share))
+    return max(1, round(width * share)), max(1, round(height * share))
 
 
-def _shown_size(frame: VideoFrame) -> tuple[int, int]:
-    width, height = _scaled_size(frame)
+def _pixel_aspect(stream: VideoStream) -> float:
+    aspect = float(stream.sample_aspect_ratio or 1)
+    return aspect if 1 / MAX_ASPECT <= aspect <= MAX_ASPECT else 1.0
+
+
+def _shown_size(frame: VideoFrame, pixel_aspect: float) -> tuple[int, int]:
+    width, height = _scaled_size(frame, pixel_aspect)
     return (height, width) if _quarter_turns(frame) % 2 else (width, height)
 
 
-def _as_rgb(frame: VideoFrame, scaler: VideoReformatter) -> Picture:
+def _as_rgb(frame: VideoFrame, scaler: VideoReformatter, pixel_aspect: float) -> Picture:
     import cv2
 
-    width, height = _scaled_size(frame)
+    width, height = _scaled_size(frame, pixel_aspect)
     scaled = scaler.reformat(frame, width, height, "rgb24", interpolation="BILINEAR")
     rgb = np.asarray(scaled.to_ndarray(), dtype=np.uint8)
     # FFmpeg's display matrix counts quarter turns counter-clockwise.

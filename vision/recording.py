@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from vision.decoding import Picture
 
 MAX_WIDTH = 1280
+LONGEST_S = 31 * 86_400.0
+"""A recording that claims to be longer than a month has wrong times."""
 EDGE_S = 0.001  # containers round timestamps to milliseconds
 
 

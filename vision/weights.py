@@ -108,8 +108,10 @@ def directory() -> Path:
 
 
 def find(*names: str) -> Path | None:
-    """Return the first of these weight files that is present; its hash was checked when it was fetched."""
-    return next((path for name in names if (path := directory() / name).is_file()), None)
+    """Return the first of these weight files that is present and whole; its hash was checked when it was fetched."""
+    sizes = {weight.name: weight.size for weight in WEIGHTS}
+    paths = ((directory() / name, sizes.get(name)) for name in names)
+    return next((path for path, size in paths if path.is_file() and size in (None, path.stat().st_size)), None)
 
 
 def verify(path: Path, weight: Weight) -> bool:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from vision import loading, pipeline
+from vision import loading, pipeline, weights
 from vision.demo import package_picture
 from vision.pipeline import analyze
 from vision.tests.media import (
@@ -136,7 +136,8 @@ def test_it_goes_on_when_a_model_fails(monkeypatch, fresh_models, caplog):
 
 
 def test_it_goes_on_when_weights_are_damaged(monkeypatch, fresh_models, tmp_path, caplog):
-    (tmp_path / "yolov8n-416.onnx").write_bytes(b"not a model")
+    damaged = next(weight for weight in weights.WEIGHTS if weight.name == "yolov8n-416.onnx")
+    (tmp_path / damaged.name).write_bytes(bytes(damaged.size))
     monkeypatch.setenv("PROCTORING_MODELS", str(tmp_path))
     observation, _ = analyze(frame(one_man()), EVERYTHING, {})
     assert observation.objects is None and len(observation.faces) == 1
@@ -184,3 +185,17 @@ def test_it_counts_faces():
     pictures = [one for count in (1, 2, 3, 4) for one in labelled("faces", at_most=15, faces=count)]
     right = [len(analyze(frame(picture), EVERYTHING, {})[0].faces) == labels["faces"] for picture, labels in pictures]
     assert np.mean(right) >= 0.85
+
+
+def test_it_accuses_nobody_in_the_dark_even_where_nobody_wants_to_hear_of_the_camera():
+    black = np.zeros((480, 640, 3), np.uint8)
+    observation, _ = analyze(frame(black), Due(senses=frozenset(Sense) - {Sense.CAMERA}), {})
+    assert observation.camera is None and observation.faces is None and observation.objects is None
+    assert observation.person_share is None
+
+
+def test_it_passes_over_weights_that_are_not_whole(monkeypatch, tmp_path):
+    (tmp_path / "yolo26n.pt").write_bytes(b"half a file")
+    monkeypatch.setenv("PROCTORING_MODELS", str(tmp_path))
+    assert weights.find("yolo26n.pt") is None
+    assert not loading.availability()[Sense.OBJECTS].available

@@ -364,3 +364,35 @@ def test_it_says_one_sentence_about_a_folder_that_is_no_recording(tmp_path):
     }.items():
         with pytest.raises(RecordingError, match=sentence):
             open_recording(tmp_path / name)
+
+
+def test_it_gives_faces_their_true_proportions_where_pixels_are_not_square(tmp_path):
+    import av
+
+    path = tmp_path / "squeezed.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=5)
+        stream.width, stream.height, stream.pix_fmt = 320, 480, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(2, 1)
+        for _ in range(5):
+            picture = av.VideoFrame.from_ndarray(np.full((480, 320, 3), 90, np.uint8), "rgb24")
+            container.mux(stream.encode(picture))
+        container.mux(stream.encode())
+    with open_recording(path) as recording:
+        assert (recording.width, recording.height) == (640, 480)
+        first = next(recording.frames(1))
+        assert isinstance(first, RecordedFrame)
+        assert first.rgb.shape == (480, 640, 3)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("0001-01-01T00-00-00.jpg", "9999-12-31T23-59-59.jpg"),
+        ("1.5.jpg", "99999999999999999999.5.jpg"),
+    ],
+)
+def test_it_refuses_a_folder_whose_times_lie_ages_apart(tmp_path, names):
+    folder = save(tmp_path / "pictures", names)
+    with pytest.raises(RecordingError, match="more than a month apart"):
+        open_recording(folder)
