@@ -11,7 +11,7 @@ atexit.register(shutil.rmtree, _folder, ignore_errors=True)
 os.environ.update(READ_DOT_ENV="0", DEBUG="0", VAR_DIR=_folder)
 os.environ.setdefault("SECRET_KEY", secrets.token_urlsafe(50))
 
-from proctoring.settings import *  # noqa: E402, F401, F403  the environment had to be there first
+from proctoring.settings import *  # noqa: E402, F403  the environment had to be there first
 
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 EMBEDDED_WORKER = False
