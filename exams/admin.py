@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Count, Field, IntegerField, Max, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
@@ -110,6 +110,10 @@ class ExamAdmin(admin.ModelAdmin):
             session_total=_count(ExamSession),
             newest_version=_newest_version(),
         )
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # The list is broad: columns and filters need the whole width.
+        return super().changelist_view(request, {"is_nav_sidebar_enabled": False, **(extra_context or {})})
 
     def has_change_permission(self, request: HttpRequest, obj: Exam | None = None) -> bool:
         return super().has_change_permission(request, obj) and _owns(request, obj)

@@ -101,6 +101,10 @@ def _close(session: ExamSession, to: SessionStatus, at: datetime, reason: str) -
 def _watch(
     session: ExamSession, recording: Recording, start: float, fps: float, progress: Progress, timings: Timings
 ) -> None:
+    from vision.loading import warm_up
+
+    # Models that only an empty seat needs would otherwise show as growing memory in the middle of a recording.
+    warm_up(session.policy.rules.due().senses)
     memory, numbers = Memory(), count()
     total, done = recording.expected_frames(fps), 0
     for batch, gaps in _batches(_timed(recording.frames(fps), timings)):

@@ -116,7 +116,7 @@ def warm_up(senses: Collection[Sense] = frozenset(Sense)) -> None:
     """Build the models of these senses for the calling thread and run each once on an empty picture."""
     own = models()
     if Sense.FACES in senses:
-        _ = own.face_counter, own.short_range_faces, own.full_range_faces
+        _ = own.face_counter, own.short_range_faces, own.full_range_faces, own.person_segmentation
     if Sense.HEAD in senses or Sense.EYES in senses:
         _ = own.face_mesh
     if Sense.OBJECTS in senses:
@@ -128,9 +128,7 @@ def _warm_up_objects(own: Models) -> None:
 
     from vision.analyzers import objects
 
-    if own.object_model is None:
-        _ = own.person_segmentation
-    else:
+    if own.object_model is not None:
         objects.detect(np.zeros((64, 64, 3), np.uint8), own.object_model)
 
 

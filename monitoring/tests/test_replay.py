@@ -256,7 +256,7 @@ def test_it_closes_a_replay_that_is_told_to_end_at_what_it_saw(demo, tmp_path):
         run.send_signal(signal.SIGTERM)
         said = run.communicate(timeout=30)[1]
     assert run.returncode == 130
-    assert "was broken off; its session is closed as terminated." in said
+    assert "was broken off; a session that it had begun is closed as terminated." in said
     assert "Traceback" not in said
     columns = "status, julianday(ended_at) > julianday(started_at)"
     assert _rows(tmp_path, f"SELECT {columns} FROM exams_examsession") == [("terminated", 1)]

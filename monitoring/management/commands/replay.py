@@ -102,13 +102,21 @@ class Command(DatabaseCommand):
         options["fps"] = read_fps(options["fps"])
         options["start_at"] = read_time(options["start_at"]) if options["start_at"] else None
         exam, candidate = self._exam(options["exam"]), self._candidate(options["candidate"])
-        with _ending_like_interrupted():
-            for path in options["videos"]:
-                replayed = self._replay(path, exam, candidate, options)
-                report, trouble = self._report(replayed, options["pdf"])
-                self._tell(replayed, report, as_json=options["json"])
-                if trouble:
-                    raise CommandError(trouble)
+        try:
+            with _ending_like_interrupted():
+                for path in options["videos"]:
+                    self._proctor(path, exam, candidate, options)
+        except KeyboardInterrupt as error:
+            raise CommandError(
+                "The replay was broken off; a session that it had begun is closed as terminated.", returncode=130
+            ) from error
+
+    def _proctor(self, path: Path, exam: Exam, candidate: Candidate, options: dict[str, Any]) -> None:
+        replayed = self._replay(path, exam, candidate, options)
+        report, trouble = self._report(replayed, options["pdf"])
+        self._tell(replayed, report, as_json=options["json"])
+        if trouble:
+            raise CommandError(trouble)
 
     def _exam(self, code: str | None) -> Exam:
         if code is None and not Exam.objects.filter(code=DEMO_EXAM).exists():
@@ -127,8 +135,9 @@ class Command(DatabaseCommand):
         return candidate
 
     def _replay(self, path: Path, exam: Exam, candidate: Candidate, options: dict[str, Any]) -> Replayed:
-        name = printable(path.name)
-        with tqdm(desc=name[:40], unit="frame", file=sys.stderr, disable=not sys.stderr.isatty()) as bar:
+        with tqdm(
+            desc=printable(path.name)[:40], unit="frame", file=sys.stderr, disable=not sys.stderr.isatty()
+        ) as bar:
 
             def progress(done: int, total: int | None) -> None:
                 bar.total = total
@@ -145,11 +154,6 @@ class Command(DatabaseCommand):
                 )
             except (RecordingError, SessionRefused) as error:
                 raise CommandError(printable(str(error))) from error
-            except KeyboardInterrupt as error:
-                raise CommandError(
-                    f"The replay of {name} was broken off; its session is closed as terminated.",
-                    returncode=130,
-                ) from error
 
     def _report(self, replayed: Replayed, pdf: Path | None) -> tuple[str | None, str]:
         """Write the PDF; returns where it is, and what went wrong, so that the result is told in any case."""
