@@ -144,4 +144,5 @@ def finish_session(*, session_id: uuid.UUID) -> bool:
     if is_waiting(session_id=session_id):
         return False
     services.finish_monitoring(session_id=session_id)
+    frame_store().forget(session_id)
     return True

@@ -44,6 +44,9 @@ class FrameStore(Protocol):
     def sessions(self) -> Iterator[uuid.UUID]:
         """Return the sessions with waiting pictures."""
 
+    def forget(self, session: uuid.UUID) -> None:
+        """Give up the place of a queue that stays empty; what waits is kept."""
+
     def clear(self, session: uuid.UUID) -> None:
         """Remove everything that waits for a session."""
 
@@ -62,7 +65,7 @@ class DirectorySpool:
         try:
             self._write(folder, frame)
         except FileNotFoundError:
-            self._write(folder, frame)  # the empty folder was cleared away between making and using it
+            self._write(folder, frame)  # the session ended, and its folder went between making and using it
         return self._thin(folder)
 
     def take(self, session: uuid.UUID, limit: int) -> list[StoredFrame]:
@@ -82,8 +85,6 @@ class DirectorySpool:
         for name in self._names(folder):
             if _seq(name) in done:
                 (folder / name).unlink(missing_ok=True)
-        with suppress(OSError):  # more came in, or another process was faster
-            folder.rmdir()
 
     def waiting(self, session: uuid.UUID) -> int:
         """See ``FrameStore.waiting``."""
@@ -97,6 +98,12 @@ class DirectorySpool:
                 session = uuid.UUID(folder.name)
                 if self._names(folder):
                     yield session
+
+    def forget(self, session: uuid.UUID) -> None:
+        """See ``FrameStore.forget``."""
+        # Only once a session is over: done after every batch, it would pull the folder from under the next picture.
+        with suppress(OSError):
+            (self._root / str(session)).rmdir()
 
     def clear(self, session: uuid.UUID) -> None:
         """See ``FrameStore.clear``."""

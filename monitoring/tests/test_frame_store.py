@@ -73,6 +73,15 @@ def test_it_loses_nothing_when_many_put_and_discard_at_once(tmp_path):
     assert taken == set(range(400))
 
 
+def test_it_gives_up_an_empty_queue_and_keeps_one_that_is_not(spool, tmp_path):
+    spool.put(SESSION, frame(1))
+    spool.forget(SESSION)
+    assert spool.waiting(SESSION) == 1
+    spool.discard(SESSION, [1])
+    spool.forget(SESSION)
+    assert list((tmp_path / "spool").iterdir()) == []
+
+
 def test_it_lists_only_sessions_with_something_waiting(spool):
     other = uuid.uuid4()
     spool.put(other, frame(1))
