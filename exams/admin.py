@@ -7,14 +7,18 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin
 from django.db import models
-from django.db.models import Count, Field, IntegerField, Max, Model, OuterRef, Q, QuerySet, Subquery
-from django.db.models.functions import Coalesce
+from django.db.models import Field, Model, QuerySet
+from django.db.models.functions import Length
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from exams.models import Exam, ExamAssignment, ExamSession, Problem, ProctoringPolicy
+from exams.models import CodeSubmission, Exam, ExamAssignment, Problem, ProctoringPolicy
+from exams.selectors import visible_exams, visible_submissions, with_counts
 from exams.services import add_policy_version
 
 
@@ -66,10 +70,24 @@ class PolicyInline(admin.StackedInline):
         return False
 
 
+class AssignmentForm(forms.ModelForm):
+    """A candidate and what is arranged for them."""
+
+    class Meta:
+        model = ExamAssignment
+        fields = ("candidate", "extra_minutes", "time_factor", "break_minutes", "muted")
+        widgets = {"muted": forms.TextInput(attrs={"size": 24, "spellcheck": "false"})}
+
+    def clean_muted(self) -> Any:
+        """An empty field mutes nothing."""
+        return self.cleaned_data["muted"] or []
+
+
 class AssignmentInline(admin.TabularInline):
     """Who may sit the exam."""
 
     model = ExamAssignment
+    form = AssignmentForm
     extra = 0
     autocomplete_fields = ("candidate",)
 
@@ -93,23 +111,19 @@ class ExamAdmin(admin.ModelAdmin):
         "version",
     )
     list_select_related = ("owner",)
-    list_filter = ("opens_at", "requires_check")
+    list_filter = ("opens_at", "requires_check", "open_to_all")
     search_fields = ("code", "title", "owner__email", "owner__full_name")
     filter_horizontal = ("reviewers",)
     inlines = (ProblemInline, PolicyInline, AssignmentInline)
     fieldsets = (
         (None, {"fields": ("code", "title", "instructions")}),
-        (_("When"), {"fields": (("opens_at", "closes_at"), "duration_minutes", "requires_check")}),
-        (_("Who"), {"fields": ("owner", "reviewers")}),
+        (_("When"), {"fields": (("opens_at", "closes_at"), "duration_minutes", "max_attempts", "requires_check")}),
+        (_("Who"), {"fields": ("owner", "reviewers", "open_to_all")}),
+        (_("Afterwards"), {"fields": ("candidate_sees",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Exam]:
-        return visible_exams(cast("User", request.user), super().get_queryset(request)).annotate(
-            problem_total=_count(Problem),
-            candidate_total=_count(ExamAssignment),
-            session_total=_count(ExamSession),
-            newest_version=_newest_version(),
-        )
+        return with_counts(visible_exams(cast("User", request.user), super().get_queryset(request)))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         # The list is broad: columns and filters need the whole width.
@@ -164,25 +178,62 @@ class ExamAdmin(admin.ModelAdmin):
         return f"v{exam.newest_version}" if exam.newest_version else "–"
 
 
-def visible_exams(user: User, exams: QuerySet[Exam]) -> QuerySet[Exam]:
-    """Return those of the exams that this member of staff may see."""
-    if user.is_superuser:
-        return exams
-    reviewed = Exam.reviewers.through.objects.filter(user=user).values("exam")
-    return exams.filter(Q(owner=user) | Q(pk__in=reviewed))
+@admin.register(CodeSubmission)
+class CodeSubmissionAdmin(admin.ModelAdmin):
+    """Answers of candidates, to look at but not to touch."""
+
+    list_display = ("problem_title", "version", "is_final", "language", "characters", "candidate", "submitted_at")
+    list_display_links = ("problem_title", "version")
+    list_select_related = ("problem", "session__exam", "session__candidate__user")
+    list_filter = ("is_final", ("session__exam", admin.RelatedOnlyFieldListFilter), "submitted_at")
+    list_per_page = 50
+    show_full_result_count = False
+    search_fields = (
+        "session__candidate__user__full_name",
+        "session__candidate__user__email",
+        "session__candidate__external_id",
+        "session__exam__code",
+        "problem__title",
+        "sha256",
+    )
+    search_help_text = _("Candidate's name, address or number, exam code, problem, SHA-256")
+    ordering = ("-submitted_at", "pk")
+    fields = ("candidate", "problem_title", "version", "is_final", "language", "submitted_at", "sha256", "text")
+    readonly_fields = ("candidate", "problem_title", "text")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows = visible_submissions(cast("User", request.user), super().get_queryset(request))
+        # The list shows how long an answer is, which the database says without sending it.
+        answers: QuerySet[Any] = rows.annotate(length=Length("code")).defer("code")
+        return answers
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    @admin.display(description=_("problem"), ordering="problem__number")
+    def problem_title(self, submission: Any) -> str:
+        return f"{submission.session.exam.code} · {submission.problem}"
+
+    @admin.display(description=_("characters"), ordering="length")
+    def characters(self, submission: Any) -> int:
+        return int(submission.length)
+
+    @admin.display(description=_("candidate"), ordering="session__candidate__user__email")
+    def candidate(self, submission: Any) -> SafeString:
+        address = reverse("admin:exams_examsession_change", args=[submission.session_id])
+        return format_html('<a href="{}">{}</a>', address, submission.session.candidate)
+
+    @admin.display(description=_("code"))
+    def text(self, submission: Any) -> SafeString:
+        return format_html("<pre>{}</pre>", submission.code)
 
 
 def _owns(request: HttpRequest, exam: Exam | None) -> bool:
     user = cast("User", request.user)
     return exam is None or user.is_superuser or exam.owner_id == user.pk
-
-
-def _count(model: type[Model]) -> Coalesce:
-    # A subquery each: counting over three joins at once would multiply the rows.
-    rows = model._default_manager.filter(exam=OuterRef("pk")).order_by().values("exam").annotate(n=Count("pk"))
-    return Coalesce(Subquery(rows.values("n"), output_field=IntegerField()), 0)
-
-
-def _newest_version() -> Subquery:
-    rows = ProctoringPolicy.objects.filter(exam=OuterRef("pk")).order_by().values("exam").annotate(n=Max("version"))
-    return Subquery(rows.values("n"))

@@ -23,10 +23,31 @@ class Kind(models.TextChoices):
     POOR_LIGHT = "POOR_LIGHT", _("Too dark to see")
     CAMERA_BLURRED = "CAMERA_BLURRED", _("Picture too blurred to see")
     TAB_SWITCH = "TAB_SWITCH", _("Left the exam tab")
+    WINDOW_BLUR = "WINDOW_BLUR", _("Another window in front")
+    FULLSCREEN_EXIT = "FULLSCREEN_EXIT", _("Left full screen")
+    COPY = "COPY", _("Copied something")
+    CUT = "CUT", _("Cut something out")
+    PASTE = "PASTE", _("Pasted something")
+    RIGHT_CLICK = "RIGHT_CLICK", _("Right click")
+    KEYBOARD_SHORTCUT = "KEYBOARD_SHORTCUT", _("Keyboard shortcut")
+    PRINT = "PRINT", _("Asked to print")
+    DEVTOOLS_OPEN = "DEVTOOLS_OPEN", _("Opened the developer tools")
+    SECOND_SCREEN = "SECOND_SCREEN", _("Second screen")
+    CAMERA_ON = "CAMERA_ON", _("Camera switched on")
+    CAMERA_OFF = "CAMERA_OFF", _("Camera switched off")
+    MIC_ON = "MIC_ON", _("Microphone switched on")
+    MIC_OFF = "MIC_OFF", _("Microphone switched off")
+    DEVICE_CHANGE = "DEVICE_CHANGE", _("Camera or microphone changed")
+    USER_IDLE = "USER_IDLE", _("Nothing typed or moved")
+    ACTIVITY = "ACTIVITY", _("Count of keys and mouse moves")
     NETWORK_GAP = "NETWORK_GAP", _("Connection lost")
     RECORDING_GAP = "RECORDING_GAP", _("Part of the recording could not be read")
     INVALID_IMAGE = "INVALID_IMAGE", _("Picture could not be read")
+    INVALID_AUDIO = "INVALID_AUDIO", _("Sound could not be read")
     NO_FRAME_RECEIVED = "NO_FRAME_RECEIVED", _("No picture received")
+    ANALYZE = "ANALYZE", _("Analysed on request")
+    NOTE = "NOTE", _("Note")
+    PROCTOR_MESSAGE = "PROCTOR_MESSAGE", _("Message from the proctor")
 
 
 class Severity(models.IntegerChoices):
@@ -68,7 +89,10 @@ class KindRule:
 
 _OBJECT = KindRule(hold=2, of=3, hold_s=1.0, window_s=20.0, release_s=5.0)
 _ADVICE = KindRule(weight=0, hold=4, of=5, hold_s=3.0)
+_REPORTED = KindRule(instant=True)
 _TECHNICAL = KindRule(weight=0, instant=True)
+# Says nothing against anybody: written down, and no activity comes of it.
+_WRITTEN_DOWN = KindRule(weight=0, instant=True, enabled=False)
 
 # Weights are those that the systems before this one shared, so that scores stay comparable: four named kinds, every
 # other 1, advice and technical kinds 0. Severity is told only where a single sighting is grave.
@@ -84,8 +108,29 @@ DEFAULT_RULES: dict[str, KindRule] = {
     Kind.POOR_LIGHT: _ADVICE,
     Kind.CAMERA_BLURRED: _ADVICE,
     Kind.TAB_SWITCH: KindRule(weight=3, instant=True),
+    Kind.WINDOW_BLUR: _REPORTED,
+    Kind.FULLSCREEN_EXIT: _REPORTED,
+    Kind.COPY: _REPORTED,
+    Kind.CUT: _REPORTED,
+    Kind.PASTE: _REPORTED,
+    Kind.RIGHT_CLICK: _REPORTED,
+    Kind.KEYBOARD_SHORTCUT: _REPORTED,
+    Kind.PRINT: _REPORTED,
+    Kind.DEVTOOLS_OPEN: _REPORTED,
+    Kind.SECOND_SCREEN: _REPORTED,
+    Kind.CAMERA_ON: _WRITTEN_DOWN,
+    Kind.CAMERA_OFF: _REPORTED,
+    Kind.MIC_ON: _WRITTEN_DOWN,
+    Kind.MIC_OFF: _REPORTED,
+    Kind.DEVICE_CHANGE: _REPORTED,
+    Kind.USER_IDLE: _TECHNICAL,  # who reads or thinks types nothing
+    Kind.ACTIVITY: _WRITTEN_DOWN,
     Kind.NETWORK_GAP: _TECHNICAL,
     Kind.RECORDING_GAP: _TECHNICAL,
     Kind.INVALID_IMAGE: _TECHNICAL,
+    Kind.INVALID_AUDIO: _TECHNICAL,
     Kind.NO_FRAME_RECEIVED: _TECHNICAL,
+    Kind.ANALYZE: _WRITTEN_DOWN,
+    Kind.NOTE: _WRITTEN_DOWN,
+    Kind.PROCTOR_MESSAGE: _WRITTEN_DOWN,
 }

@@ -15,8 +15,18 @@ from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Candidate
-from exams.policy import Policy, PolicyError, parse_policy
+from accounts.models import AppendOnly, Candidate
+from exams.kinds import Kind
+from exams.policy import MUTED_GROUPS, Policy, PolicyError, parse_policy
+from vision.types import Sense
+
+
+class CandidateSees(models.TextChoices):
+    """What of the machine's result a candidate is told after the exam."""
+
+    NOTHING = "nothing", _("nothing")
+    SCORES = "scores", _("scores")
+    BREAKDOWN = "breakdown", _("scores and what they are made of")
 
 
 class Exam(models.Model):
@@ -32,6 +42,17 @@ class Exam(models.Model):
         _("duration in minutes"), default=60, validators=[MinValueValidator(1), MaxValueValidator(24 * 60)]
     )
     requires_check = models.BooleanField(_("begins with a system check"), default=True)
+    open_to_all = models.BooleanField(_("open to every candidate"), default=False)
+    max_attempts = models.PositiveSmallIntegerField(
+        _("sittings allowed"),
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text=_("Empty: as many as the candidate likes, one at a time."),
+    )
+    candidate_sees = models.CharField(
+        _("candidates see"), max_length=10, choices=CandidateSees.choices, default=CandidateSees.SCORES
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_exams", verbose_name=_("teacher")
     )
@@ -50,10 +71,19 @@ class Exam(models.Model):
         constraints = (
             models.CheckConstraint(condition=Q(closes_at__gt=F("opens_at")), name="exam_closes_after_it_opens"),
             models.CheckConstraint(condition=Q(duration_minutes__range=(1, 24 * 60)), name="exam_duration_sensible"),
+            models.CheckConstraint(
+                condition=Q(max_attempts__isnull=True) | Q(max_attempts__gte=1), name="exam_attempts_from_one"
+            ),
+            models.CheckConstraint(condition=Q(candidate_sees__in=CandidateSees.values), name="exam_sees_known"),
         )
 
     def __str__(self) -> str:
         return f"{self.code} · {self.title}"
+
+    def clean(self) -> None:
+        """Refuse a window that is none."""
+        if self.opens_at is not None and self.closes_at is not None and self.closes_at <= self.opens_at:
+            raise ValidationError({"closes_at": _("An exam closes after it opens.")})
 
     @property
     def current_policy(self) -> ProctoringPolicy | None:
@@ -61,19 +91,53 @@ class Exam(models.Model):
         return self.policies.order_by("-version").first()
 
 
+def check_muted(names: Any) -> None:
+    """Refuse what is not a list of senses and kinds that may be muted."""
+    allowed = {*map(str, Sense), *map(str, Kind), *MUTED_GROUPS}
+    if not isinstance(names, list) or not all(isinstance(name, str) and name in allowed for name in names):
+        raise ValidationError(
+            _("Muted must be a list of senses or kinds, such as %(example)s."), params={"example": '["gaze"]'}
+        )
+
+
 class ExamAssignment(models.Model):
-    """That a candidate may sit an exam."""
+    """That a candidate may sit an exam, and what is arranged for them."""
 
     exam = models.ForeignKey(Exam, on_delete=models.CASCADE, related_name="assignments", verbose_name=_("exam"))
     candidate = models.ForeignKey(
         Candidate, on_delete=models.CASCADE, related_name="assignments", verbose_name=_("candidate")
     )
-    extra_minutes = models.PositiveSmallIntegerField(_("extra minutes"), default=0)
+    extra_minutes = models.PositiveSmallIntegerField(
+        _("extra minutes"), default=0, validators=[MaxValueValidator(24 * 60)]
+    )
+    time_factor = models.FloatField(
+        _("time factor"),
+        default=1.0,
+        validators=[MinValueValidator(1.0), MaxValueValidator(5.0)],
+        help_text=_("1.5 gives half as much time again."),
+    )
+    break_minutes = models.PositiveSmallIntegerField(
+        _("minutes of breaks"),
+        default=0,
+        validators=[MaxValueValidator(24 * 60)],
+        help_text=_("During a break the clock stops; the candidate may take as many as fit into these minutes."),
+    )
+    muted = models.JSONField(
+        _("muted detectors"),
+        default=list,
+        blank=True,
+        validators=[check_muted],
+        help_text=_('Senses or kinds that are not examined for this candidate, such as ["gaze"].'),
+    )
 
     class Meta:
         verbose_name = _("assigned candidate")
         verbose_name_plural = _("assigned candidates")
-        constraints = (models.UniqueConstraint(fields=["exam", "candidate"], name="assignment_once"),)
+        ordering = ("exam", "candidate__user__email")
+        constraints = (
+            models.UniqueConstraint(fields=["exam", "candidate"], name="assignment_once"),
+            models.CheckConstraint(condition=Q(time_factor__range=(1, 5)), name="assignment_factor_sensible"),
+        )
 
     def __str__(self) -> str:
         return f"{self.candidate} · {self.exam.code}"
@@ -191,6 +255,12 @@ class ExamSession(models.Model):
     paused_at = models.DateTimeField(_("paused since"), null=True, blank=True)
     paused_seconds = models.FloatField(_("seconds paused"), default=0)
     deadline_at = models.DateTimeField(_("deadline"), null=True, blank=True, db_index=True)
+    extended_minutes = models.PositiveSmallIntegerField(_("minutes added by staff"), default=0)
+    # A candidate's break: it ends by itself when what they have of it is used up.
+    pause_ends_at = models.DateTimeField(_("break ends"), null=True, blank=True, db_index=True)
+    break_seconds = models.FloatField(_("seconds of breaks taken"), default=0)
+    muted = models.JSONField(_("muted detectors"), default=list, blank=True, validators=[check_muted])
+    system_check = models.JSONField(_("system check"), default=dict, blank=True)
 
     class Meta:
         verbose_name = _("exam session")
@@ -208,11 +278,21 @@ class ExamSession(models.Model):
                 name="session_paused_has_a_time",
             ),
             models.CheckConstraint(condition=Q(paused_seconds__gte=0), name="session_pause_not_negative"),
+            models.CheckConstraint(condition=Q(break_seconds__gte=0), name="session_break_not_negative"),
+            models.CheckConstraint(
+                condition=Q(pause_ends_at__isnull=True) | Q(status=SessionStatus.PAUSED),
+                name="session_break_is_a_pause",
+            ),
             models.UniqueConstraint(
                 fields=["exam", "candidate"],
                 condition=Q(status__in=OPEN_STATUSES, source="live"),
                 name="session_one_open",
             ),
+        )
+        indexes = (
+            models.Index(fields=["created_at"], name="session_newest"),
+            # Lists across sessions begin with the keys of an exam's sessions, or with who sat it: no look at the rows.
+            models.Index(fields=["exam", "id", "candidate"], name="session_of_exam"),
         )
 
     def __str__(self) -> str:
@@ -222,6 +302,11 @@ class ExamSession(models.Model):
     def is_open(self) -> bool:
         """Whether the sitting has not ended."""
         return self.status in OPEN_STATUSES
+
+    @cached_property
+    def rules(self) -> Policy:
+        """The policy of this sitting: its version, less what is muted for this candidate."""
+        return self.policy.rules.without(self.muted)
 
     @property
     def duration(self) -> timedelta:
@@ -253,3 +338,47 @@ class SessionTransition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_status} → {self.to_status}"
+
+
+class CodeSubmission(AppendOnly):
+    """One version of a candidate's answer to a problem; every version is kept, the last one is final."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    session = models.ForeignKey(
+        ExamSession, on_delete=models.CASCADE, related_name="submissions", verbose_name=_("session")
+    )
+    problem = models.ForeignKey(
+        Problem, on_delete=models.PROTECT, related_name="submissions", verbose_name=_("problem")
+    )
+    version = models.PositiveIntegerField(_("version"))
+    language = models.CharField(_("programming language"), max_length=40)
+    code = models.TextField(_("code"))
+    sha256 = models.CharField("SHA-256", max_length=64)
+    is_final = models.BooleanField(_("final"), default=False)
+    submitted_at = models.DateTimeField(_("submitted"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("code submission")
+        verbose_name_plural = _("code submissions")
+        ordering = ("problem__number", "version")
+        constraints = (
+            models.UniqueConstraint(fields=["session", "problem", "version"], name="submission_version_once"),
+            models.CheckConstraint(condition=Q(version__gte=1), name="submission_version_from_one"),
+        )
+        indexes = (models.Index(fields=["-submitted_at"], name="submission_by_time"),)
+
+    def __str__(self) -> str:
+        return f"{self.problem} v{self.version}"
+
+
+class SocketTicket(models.Model):
+    """The right to open one socket once, within a minute; only its digest is kept."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    session = models.ForeignKey(ExamSession, on_delete=models.CASCADE, related_name="tickets")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    expires_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("socket ticket")
+        verbose_name_plural = _("socket tickets")

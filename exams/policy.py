@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, TypeVar, get_type_hints
 
-from exams.kinds import DEFAULT_RULES, KindRule
+from django.utils.translation import gettext as _
+
+from exams.kinds import DEFAULT_RULES, Kind, KindRule
 from vision.types import Due, Sense
 
 T = TypeVar("T")
 KIND_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+MUTED_GROUPS: Mapping[str, tuple[str, ...]] = {"gaze": (Sense.HEAD, Sense.EYES, Kind.LOOKING_AWAY)}
+"""Words that mute several senses and kinds at once."""
 
 
 class PolicyError(ValueError):
@@ -58,6 +62,7 @@ class Policy:
     kind_cap: float = 3.0
     trust_zero_risk: float = 20.0
     max_gap_s: float = 5.0
+    candidate_may_pause: bool = False
     unknown_kind: KindRule = field(default_factory=lambda: KindRule(instant=True))
 
     def rule(self, kind: str) -> KindRule:
@@ -67,6 +72,14 @@ class Policy:
     def due(self) -> Due:
         """Return what this policy wants examined."""
         return Due(senses=frozenset(Sense(name) for name in self.senses), objects_every_s=self.objects_every_s)
+
+    def without(self, muted: Sequence[str]) -> Policy:
+        """Return the policy less the senses and kinds that are muted, because they would be unfair to somebody."""
+        if not muted:
+            return self
+        off = {name for word in muted for name in (word, *MUTED_GROUPS.get(word, ()))}
+        kinds = {kind: replace(rule, enabled=rule.enabled and kind not in off) for kind, rule in self.kinds.items()}
+        return replace(self, kinds=kinds, senses=tuple(name for name in self.senses if name not in off))
 
     def to_document(self) -> dict[str, Any]:
         """Return the complete policy as JSON-serialisable data, which ``parse_policy`` reads back unchanged."""
@@ -80,13 +93,13 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
     kinds = dict(policy.kinds)
     for kind, settings in _mapping(document.pop("kinds", {}), "kinds").items():
         if not KIND_NAME.fullmatch(str(kind)):
-            raise PolicyError(f"kinds: {kind!r} is not the name of a kind, such as NO_FACE.")
+            raise PolicyError(_("%(kind)s is not the name of a kind, such as NO_FACE.") % {"kind": f"kinds: {kind!r}"})
         kinds[kind] = _update(policy.rule(kind), settings, f"kinds.{kind}")
     thresholds = _update(policy.thresholds, document.pop("thresholds", {}), "thresholds")
     unknown = _update(policy.unknown_kind, document.pop("unknown_kind", {}), "unknown_kind")
     senses = document.pop("senses", list(policy.senses))
     if not isinstance(senses, list | tuple) or not set(map(str, senses)) <= set(Sense):
-        raise PolicyError(f"senses must be a list out of {', '.join(Sense)}.")
+        raise PolicyError(_("senses must be a list out of %(senses)s.") % {"senses": ", ".join(Sense)})
     policy = replace(policy, kinds=kinds, thresholds=thresholds, unknown_kind=unknown, senses=tuple(map(str, senses)))
     policy = _update(policy, document, "policy")
     _check_numbers(policy)
@@ -95,7 +108,7 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
 
 def _mapping(value: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise PolicyError(f"{where} must be a table of names and values.")
+        raise PolicyError(_("%(where)s must be a table of names and values.") % {"where": where})
     return value
 
 
@@ -105,7 +118,7 @@ def _update(current: T, settings: Any, where: str) -> T:
     values: dict[str, Any] = {}
     for name, value in _mapping(settings, where).items():
         if name not in names or hints[name] not in (float, int, bool):
-            raise PolicyError(f"{where} has no setting called {name!r}.")
+            raise PolicyError(_("%(where)s has no setting called %(name)s.") % {"where": where, "name": repr(name)})
         values[name] = _typed(value, hints[name], f"{where}.{name}")
     return replace(current, **values)  # type: ignore[type-var]
 
@@ -113,28 +126,30 @@ def _update(current: T, settings: Any, where: str) -> T:
 def _typed(value: Any, wanted: type, where: str) -> Any:
     if wanted is bool:
         if not isinstance(value, bool):
-            raise PolicyError(f"{where} must be true or false.")
+            raise PolicyError(_("%(where)s must be true or false.") % {"where": where})
         return value
-    whole = "whole " if wanted is int else ""
+    no_number = _("%(where)s must be a whole number.") if wanted is int else _("%(where)s must be a number.")
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise PolicyError(f"{where} must be a {whole}number.")
+        raise PolicyError(no_number % {"where": where})
     if not 0 <= value <= 1_000_000:  # also what is no number at all
-        raise PolicyError(f"{where} must lie between 0 and 1,000,000.")
+        raise PolicyError(_("%(where)s must lie between 0 and 1,000,000.") % {"where": where})
     if wanted is int and value != int(value):
-        raise PolicyError(f"{where} must be a {whole}number.")
+        raise PolicyError(no_number % {"where": where})
     return wanted(value)
 
 
 def _check_numbers(policy: Policy) -> None:
     for kind, rule in (*policy.kinds.items(), ("unknown_kind", policy.unknown_kind)):
         if not 1 <= rule.hold <= rule.of <= 100:
-            raise PolicyError(f"kinds.{kind}: hold must be at least 1 and at most of, which is at most 100.")
+            message = _("%(where)s: hold must be at least 1 and at most of, which is at most 100.")
+            raise PolicyError(message % {"where": f"kinds.{kind}"})
         if rule.severity not in (1, 2, 3):
-            raise PolicyError(f"kinds.{kind}: severity is 1 (low), 2 (medium) or 3 (high).")
+            message = _("%(where)s: severity is 1 (low), 2 (medium) or 3 (high).")
+            raise PolicyError(message % {"where": f"kinds.{kind}"})
     for item in fields(policy.thresholds):
         if getattr(policy.thresholds, item.name) <= 0:
-            raise PolicyError(f"thresholds.{item.name} must be above 0.")
+            raise PolicyError(_("%(where)s must be above 0.") % {"where": f"thresholds.{item.name}"})
     if not 0 < policy.medium_from < policy.high_from:
-        raise PolicyError("medium_from must be above 0 and below high_from.")
+        raise PolicyError(_("medium_from must be above 0 and below high_from."))
     if policy.max_gap_s <= 0 or policy.trust_zero_risk <= 0 or policy.objects_every_s <= 0:
-        raise PolicyError("max_gap_s, trust_zero_risk and objects_every_s must be above 0.")
+        raise PolicyError(_("max_gap_s, trust_zero_risk and objects_every_s must be above 0."))

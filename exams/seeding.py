@@ -19,8 +19,21 @@ from exams.models import Exam, ExamAssignment, Problem
 from exams.policy import PolicyError, parse_policy
 from exams.services import add_policy_version
 
-EXAM_FIELDS = ("title", "instructions", "opens_at", "closes_at", "duration_minutes", "requires_check")
+EXAM_FIELDS = (
+    "title",
+    "instructions",
+    "opens_at",
+    "closes_at",
+    "duration_minutes",
+    "requires_check",
+    "open_to_all",
+    "max_attempts",
+    "candidate_sees",
+)
 EXAM_KEYS = frozenset({*EXAM_FIELDS, "code", "owner", "reviewers", "policy", "problems", "candidates"})
+
+ACCOMMODATIONS: Mapping[str, Any] = {"extra_minutes": 0, "time_factor": 1.0, "break_minutes": 0, "muted": []}
+"""What may be arranged for a candidate, and what is where the file says nothing."""
 
 
 class SeedError(ValueError):
@@ -89,7 +102,7 @@ def _seed_problem(exam: Exam, entry: Any, where: str, number: int, made: Counter
 
 
 def _seed_candidate(exam: Exam, entry: Any, where: str, made: Counter[str]) -> None:
-    _known(entry, {"email", "name", "number", "extra_minutes"}, where)
+    _known(entry, {"email", "name", "number", *ACCOMMODATIONS}, where)
     user = _person(_text(entry, "email", where), Role.CANDIDATE, made, name=str(entry.get("name") or ""))
     candidate = ensure_candidate(email=user.email)
     if entry.get("number"):
@@ -99,7 +112,11 @@ def _seed_candidate(exam: Exam, entry: Any, where: str, made: Counter[str]) -> N
     assignment = ExamAssignment.objects.filter(exam=exam, candidate=candidate).first()
     made["assignments"] += assignment is None
     assignment = assignment or ExamAssignment(exam=exam, candidate=candidate)
-    assignment.extra_minutes = entry.get("extra_minutes", 0)
+    for name, usual in ACCOMMODATIONS.items():
+        value = entry.get(name, usual)
+        if value != value:  # noqa: PLR0124  what differs from itself is no number, and slips past every limit
+            raise SeedError(f"{where}: {name} must be a number.")
+        setattr(assignment, name, value)
     assignment.full_clean()
     assignment.save()
 

@@ -20,20 +20,21 @@ from exams.models import ExamSession
 from monitoring import admin_views
 from monitoring.admin_parts import (
     KindFilter,
+    OutcomeFilter,
     ReadOnlyAdmin,
     RiskLevelFilter,
     VerdictFilter,
     WatchedAdmin,
     badge,
-    latest_verdict,
     percent,
     session_link,
     severity_badge,
     verdict_text,
 )
 from monitoring.admin_views import staff_user
+from monitoring.explain import explanation_of
 from monitoring.models import Assessment, Evidence, MonitoringLog, Observation, ReviewDecision, SuspiciousActivity
-from monitoring.selectors import visible_sessions
+from monitoring.selectors import latest_verdict, visible_sessions
 from monitoring.summary import kind_label
 from vision.types import Sense
 
@@ -61,7 +62,7 @@ class SessionAdmin(ReadOnlyAdmin):
     list_display_links = ("who",)
     list_filter = (
         RiskLevelFilter,
-        VerdictFilter,
+        OutcomeFilter,
         "status",
         ("exam", admin.RelatedOnlyFieldListFilter),
         "source",
@@ -129,7 +130,7 @@ class SessionAdmin(ReadOnlyAdmin):
     def faces(self, session: Any) -> str:
         return percent((session.coverage or {}).get(str(Sense.FACES)))
 
-    @admin.display(description=_("verdict"), ordering="verdict")
+    @admin.display(description=_("outcome"), ordering="verdict")
     def verdict(self, session: Any) -> str | SafeString:
         return verdict_text(session.verdict)
 
@@ -193,7 +194,7 @@ class ActivityAdmin(WatchedAdmin):
         "started_at",
         "confidence_shown",
         "verdict",
-        "explanation",
+        "explained",
     )
     list_filter = (
         KindFilter,
@@ -204,6 +205,18 @@ class ActivityAdmin(WatchedAdmin):
     )
     search_fields = ("session__candidate__user__full_name", "session__candidate__user__email", "session__exam__code")
     ordering = ("-started_at",)
+    fields = (
+        "session_link",
+        "kind",
+        "severity",
+        "confidence",
+        "started_at",
+        "ended_at",
+        "explained",
+        "detail",
+        "assessment",
+    )
+    readonly_fields = ("session_link", "explained")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).filter(assessment__is_current=True)
@@ -218,6 +231,10 @@ class ActivityAdmin(WatchedAdmin):
     @admin.display(description=_("severity"), ordering="severity")
     def severity_shown(self, activity: Any) -> SafeString:
         return severity_badge(activity.severity)
+
+    @admin.display(description=_("explanation"))
+    def explained(self, activity: Any) -> str:
+        return explanation_of(activity)
 
     @admin.display(description=_("confidence"), ordering="confidence")
     def confidence_shown(self, activity: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.contrib import admin
-from django.db.models import Model, QuerySet, Subquery
+from django.db.models import Model, QuerySet, TextChoices
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -17,6 +17,8 @@ from exams.models import ExamSession
 from monitoring.admin_views import staff_user
 from monitoring.models import ReviewDecision
 from monitoring.selectors import visible_sessions
+
+VERDICT_LABELS = dict([*ReviewDecision.Verdict.choices, *ReviewDecision.Outcome.choices])
 
 
 def badge(text: object, tone: str) -> SafeString:
@@ -73,19 +75,26 @@ class RiskLevelFilter(admin.SimpleListFilter):
 
 
 class VerdictFilter(admin.SimpleListFilter):
-    """Rows by the verdict that holds, or without one."""
+    """Activities by the verdict that holds, or without one."""
 
     title = _("verdict")
     parameter_name = "verdict"
+    choices_of: type[TextChoices] = ReviewDecision.Verdict
 
     def lookups(self, request: HttpRequest, model_admin: admin.ModelAdmin) -> list[tuple[Any, str]]:
-        known = [(verdict.value, str(verdict.label)) for verdict in ReviewDecision.Verdict]
-        return [("none", str(_("not decided yet"))), *known]
+        return [("none", str(_("not decided yet"))), *((one.value, str(one.label)) for one in self.choices_of)]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "none":
             return queryset.filter(verdict__isnull=True)
         return queryset.filter(verdict=self.value()) if self.value() else queryset
+
+
+class OutcomeFilter(VerdictFilter):
+    """Sessions by the outcome that holds, or without one."""
+
+    title = _("outcome")
+    choices_of = ReviewDecision.Outcome
 
 
 class KindFilter(admin.SimpleListFilter):
@@ -101,13 +110,9 @@ class KindFilter(admin.SimpleListFilter):
         return queryset.filter(kind=self.value()) if self.value() else queryset
 
 
-def latest_verdict(**of: Any) -> Subquery:
-    return Subquery(ReviewDecision.objects.filter(**of).order_by("-decided_at").values("verdict")[:1])
-
-
 def verdict_text(verdict: str | None) -> str | SafeString:
-    """Return a verdict as a badge, or a dash."""
-    return badge(ReviewDecision.Verdict(verdict).label, f"verdict-{verdict}") if verdict else "–"
+    """Return a verdict or an outcome as a badge, or a dash."""
+    return badge(VERDICT_LABELS[verdict], f"verdict-{verdict}") if verdict else "–"
 
 
 class WatchedAdmin(ReadOnlyAdmin):

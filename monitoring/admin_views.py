@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from django import forms
@@ -22,8 +22,9 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.models import User
 from exams.models import ExamSession
 from monitoring import summary
+from monitoring.explain import duration_text
 from monitoring.models import Assessment, Evidence, MonitoringLog, ReviewDecision, SuspiciousActivity
-from monitoring.review import ReviewRefused, decide_activity, decide_session
+from monitoring.review import REASON_LENGTH, ReviewRefused, decide_activity, decide_session
 from monitoring.selectors import current_assessment, visible_sessions
 from monitoring.timeline import clock, draw
 
@@ -38,11 +39,20 @@ def staff_user(request: HttpRequest) -> User:
 
 
 class DecisionForm(forms.Form):
-    """A verdict with its reason, on one activity or, without one, on the session."""
+    """A verdict on one activity or, without one, the outcome of the session, with its reason."""
 
     activity = forms.UUIDField(required=False)
-    verdict = forms.ChoiceField(choices=ReviewDecision.Verdict.choices)
-    reason = forms.CharField(max_length=1000)
+    verdict = forms.ChoiceField(choices=ReviewDecision.Verdict.choices, required=False)
+    outcome = forms.ChoiceField(choices=ReviewDecision.Outcome.choices, required=False)
+    reason = forms.CharField(max_length=REASON_LENGTH)
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the verdict where an activity is judged, for the outcome where a session is."""
+        cleaned = super().clean() or {}
+        needed = "verdict" if cleaned.get("activity") else "outcome"
+        if not cleaned.get(needed):
+            self.add_error(needed, self.fields[needed].error_messages["required"])
+        return cleaned
 
 
 def session_context(user: User, session: ExamSession) -> dict[str, Any]:
@@ -53,11 +63,12 @@ def session_context(user: User, session: ExamSession) -> dict[str, Any]:
         "session": session,
         "monitor": getattr(session, "monitor", None),
         "assessment": assessment,
-        "duration": summary.duration_text(session.duration.total_seconds()),
+        "duration": duration_text(session.duration.total_seconds()),
         "session_decisions": decisions,
         "session_decision": decisions[-1] if decisions else None,
         "transitions": session.transitions.select_related("by"),
         "verdicts": _VERDICT_BUTTONS,
+        "outcomes": _OUTCOME_BUTTONS,
         "can_decide": user.has_perm(DECIDE),
         "coverage_means": summary.COVERAGE_MEANS,
         "confidence_means": summary.CONFIDENCE_MEANS,
@@ -73,6 +84,12 @@ _VERDICT_BUTTONS = (
     (ReviewDecision.Verdict.CONFIRMED, gettext_lazy("Confirm")),
     (ReviewDecision.Verdict.DISMISSED, gettext_lazy("Dismiss")),
     (ReviewDecision.Verdict.ESCALATED, gettext_lazy("Escalate")),
+)
+_OUTCOME_BUTTONS = (
+    (ReviewDecision.Outcome.CLEAR, gettext_lazy("Nothing to object to")),
+    (ReviewDecision.Outcome.CONCERN, gettext_lazy("Concern")),
+    (ReviewDecision.Outcome.VIOLATION, gettext_lazy("Violation")),
+    (ReviewDecision.Outcome.ESCALATED, gettext_lazy("Escalate")),
 )
 
 
@@ -94,7 +111,7 @@ def _describe(activities: Sequence[summary.Activity]) -> str:
 
 
 def _logs(session: ExamSession) -> dict[str, Any]:
-    logs = list(MonitoringLog.objects.filter(session=session)[: SHOWN_LOGS + 1])
+    logs = list(MonitoringLog.objects.filter(session=session, clearing__isnull=True)[: SHOWN_LOGS + 1])
     shown = [
         {
             "row": log,
@@ -108,7 +125,7 @@ def _logs(session: ExamSession) -> dict[str, Any]:
 
 @require_POST
 def decide(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
-    """Write down a verdict on an activity or the session, then go back to the page."""
+    """Write down a verdict on an activity or the outcome of the session, then go back to the page."""
     user = staff_user(request)
     if not user.has_perm(DECIDE):
         raise PermissionDenied
@@ -116,32 +133,29 @@ def decide(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     form = DecisionForm(request.POST)
     if not form.is_valid():
         messages.error(
-            request, _("Nothing was decided: a decision needs a verdict and a reason of up to 1,000 letters.")
+            request, _("Nothing was decided: a decision needs a choice and a reason of up to 1,000 letters.")
         )
         return _back(session, form.data.get("activity", ""))
-    activity_id = form.cleaned_data["activity"]
     try:
-        decision = _decide(user, session, activity_id, form.cleaned_data["verdict"], form.cleaned_data["reason"])
+        decision = _decide(user, session, form.cleaned_data)
     except ReviewRefused as error:
         messages.error(request, str(error))
     else:
         subject = decision.activity.label if decision.activity else _("The session")
         messages.success(request, _("%(subject)s: %(verdict)s.") % {"subject": subject, "verdict": _verdict(decision)})
-    return _back(session, activity_id or "")
+    return _back(session, form.cleaned_data["activity"] or "")
 
 
 def _verdict(decision: ReviewDecision) -> str:
     return str(decision.get_verdict_display())
 
 
-def _decide(
-    user: User, session: ExamSession, activity_id: uuid.UUID | None, verdict: str, reason: str
-) -> ReviewDecision:
-    if activity_id is None:
-        return decide_session(session=session, verdict=verdict, reason=reason, reviewer=user)
-    activities = SuspiciousActivity.objects.select_related("session", "assessment__policy", "assessment__session")
-    activity = get_object_or_404(activities, pk=activity_id, session=session, assessment__is_current=True)
-    return decide_activity(activity=activity, verdict=verdict, reason=reason, reviewer=user)
+def _decide(user: User, session: ExamSession, told: Mapping[str, Any]) -> ReviewDecision:
+    reason = told["reason"]
+    if told["activity"] is None:
+        return decide_session(session=session, outcome=told["outcome"], reason=reason, reviewer=user)
+    activity = get_object_or_404(SuspiciousActivity, pk=told["activity"], session=session)
+    return decide_activity(activity=activity, verdict=told["verdict"], reason=reason, reviewer=user)
 
 
 def _back(session: ExamSession, activity_id: uuid.UUID | str) -> HttpResponseRedirect:

@@ -16,6 +16,7 @@ from exams.models import ExamSession
 from monitoring import services
 from monitoring.frame_store import FrameStore, StoredFrame, frame_store
 from monitoring.models import SessionMonitor
+from monitoring.sounds import examine_sound, record_sounds
 from monitoring.store import Picture
 from vision.types import Due, Frame, Memory
 from vision.types import Observation as Facts
@@ -49,7 +50,7 @@ def _encode(frame: Frame) -> bytes:
 
 
 def analyze_waiting(*, session_id: uuid.UUID, budget_s: float = 20.0) -> int:
-    """Analyse what waits in the session's queue, oldest first, for about ``budget_s``; returns how many frames.
+    """Analyse what waits in the session's queues, oldest first, for about ``budget_s``; returns how many items.
 
     Does nothing while another process holds the session. What was recorded is removed from the queue afterwards, so
     a death in between repeats work that changes nothing.
@@ -57,18 +58,26 @@ def analyze_waiting(*, session_id: uuid.UUID, budget_s: float = 20.0) -> int:
     store, done, deadline = frame_store(), 0, time.monotonic() + budget_s
     with _claim(session_id) as held:
         while held() and time.monotonic() < deadline:
-            waiting = store.take(session_id, BATCH)
-            if not waiting:
+            pictures, sounds = store.take(session_id, BATCH), store.take(session_id, BATCH, "audio")
+            if not pictures and not sounds:
                 break
-            _analyze_batch(session_id, waiting, store)
-            done += len(waiting)
+            if pictures:
+                _analyze_batch(session_id, pictures, store)
+            if sounds:
+                _hear_batch(session_id, sounds, store)
+            done += len(pictures) + len(sounds)
     return done
+
+
+def _hear_batch(session_id: uuid.UUID, waiting: list[StoredFrame], store: FrameStore) -> None:
+    record_sounds(session_id=session_id, sounds=[examine_sound(chunk) for chunk in waiting])
+    store.discard(session_id, [item.seq for item in waiting], "audio")  # nobody's voice is kept without need
 
 
 def _analyze_batch(session_id: uuid.UUID, waiting: list[StoredFrame], store: FrameStore) -> None:
     monitor = SessionMonitor.objects.select_related("session__policy").get(pk=session_id)
     frames, unreadable = _decode(waiting)
-    due = monitor.session.policy.rules.due()
+    due = monitor.session.rules.due()
     facts, pictures, memory = analyze_frames(frames, due=due, memory=monitor.memory)
     originals = {item.seq: item.data for item in waiting}
     pictures.update({seq: _original(data) for seq, data in originals.items() if data[:2] == b"\xff\xd8"})
@@ -117,9 +126,9 @@ def _claim(session_id: uuid.UUID) -> Iterator[Callable[[], bool]]:
 
 
 def sessions_to_sweep() -> tuple[list[uuid.UUID], list[uuid.UUID]]:
-    """Return sessions with waiting pictures that nobody holds, and ended ones whose watching was not finished.
+    """Return sessions with anything waiting that nobody holds, and ended ones whose watching was not finished.
 
-    Pictures of sessions that are no more are removed on the way.
+    What waits for sessions that are no more is removed on the way.
     """
     store = frame_store()
     waiting = list(store.sessions())
@@ -134,7 +143,7 @@ def sessions_to_sweep() -> tuple[list[uuid.UUID], list[uuid.UUID]]:
 
 
 def is_waiting(*, session_id: uuid.UUID) -> bool:
-    """Say whether anything waits in the session's queue."""
+    """Say whether anything waits in the session's queues."""
     return frame_store().waiting(session_id) > 0
 
 

@@ -22,10 +22,10 @@ from exams.policy import Policy
 from exams.services import create_exam
 from monitoring import rules
 from monitoring.analysis import analyze_frames
-from monitoring.cues import examined_senses, read_cues
 from monitoring.erasure import erase_session
 from monitoring.models import Observation
 from monitoring.replay import Replayed, replay_recording
+from monitoring.services import seen_moment
 from vision.types import Due, Frame
 from vision.types import Observation as Facts
 
@@ -186,14 +186,14 @@ def _stages(facts: Sequence[Facts]) -> dict[str, float]:
 
 def _rules_ms(session: ExamSession) -> float:
     """Time cues and rules alone over what the session stored."""
-    policy = session.policy.rules
+    policy = session.rules
     rows = Observation.objects.filter(session=session).order_by("captured_at")
     facts = [Facts.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp()) for row in rows]
 
     def fold() -> None:
         state = rules.initial_state()
         for one in facts:
-            moment = rules.Moment(one.captured_at, one.seq, read_cues(one, policy), examined_senses(one))
+            moment = seen_moment(one, policy)
             state, _changes = rules.step(state, moment, policy)
 
     return _cpu_ms(fold)[0]

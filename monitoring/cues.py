@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from exams.kinds import Kind
@@ -22,6 +22,12 @@ class Cue:
 
 UNKNOWN = Cue(None)
 NO = Cue(False)
+
+
+def wanted_facts(facts: Observation, policy: Policy) -> Observation:
+    """Return the facts less what the policy does not want examined, whatever was examined when they were stored."""
+    off: dict[str, Any] = {sense: None for sense in Sense if sense not in policy.senses}
+    return replace(facts, **off) if off else facts
 
 
 def read_cues(facts: Observation, policy: Policy) -> dict[str, Cue]:
@@ -79,7 +85,7 @@ def _extra_person(facts: Observation, limits: Thresholds) -> Cue:
 
 def _looking_away(facts: Observation, limits: Thresholds) -> Cue:
     """The head is turned, or the eyes are, from where this person usually looks."""
-    if facts.head is None and facts.eyes is None:
+    if facts.head is None:  # without the head's direction that of the eyes says nothing
         return UNKNOWN
     turns = [turn for turn in (*_head_turns(facts, limits), *_eye_turns(facts, limits)) if turn[0] >= 1]
     if not turns:

@@ -14,6 +14,8 @@ def erase_session(*, session: ExamSession) -> None:
     """Delete a session, its rows, waiting pictures and evidence files; files go once the rows are surely gone."""
     files = [(item.file.storage, str(item.file.name)) for item in Evidence.objects.filter(activity__session=session)]
     session_id = session.pk
+    # First, and by themselves: some databases would be told to make them decisions on no activity in between.
+    session.decisions.all().delete()
     session.delete()
 
     def remove() -> None:

@@ -1,51 +1,117 @@
-"""One plain sentence for each activity: what was seen, how often, for how long."""
+"""Plain sentences for each activity: what was seen, how often, for how long; in the language of whoever reads."""
 
-from collections.abc import Callable, Mapping
+from __future__ import annotations
+
+from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, override
+
 from exams.kinds import Kind
+from monitoring.models import SuspiciousActivity
+
+STORED_LANGUAGE = "en"
 
 
 def explain(kind: str, detail: Mapping[str, Any], *, positives: int, examined: int, duration_s: float | None) -> str:
-    """Return the sentence; ``duration_s`` None means that the activity still lasts."""
-    what = _WHAT[kind](detail) if kind in _WHAT else f"“{kind}” was reported"
+    """Return the sentences in English, as they are stored; ``duration_s`` None means that the activity still lasts."""
+    with override(STORED_LANGUAGE):
+        return _explain(kind, detail, positives, examined, duration_s)
+
+
+def explanation_of(activity: SuspiciousActivity) -> str:
+    """Return the sentences in the reader's language, or the stored ones where the numbers behind them are missing."""
+    detail = activity.detail if isinstance(activity.detail, dict) else {}
+    positives, examined = _whole(detail.get("positives")), _whole(detail.get("examined"))
+    if positives is None or examined is None:
+        return activity.explanation
+    ended_at = activity.ended_at
+    duration_s = None if ended_at is None else (ended_at - activity.started_at).total_seconds()
+    return _explain(activity.kind, detail, positives, examined, duration_s)
+
+
+def duration_text(seconds: float) -> str:
+    """Return a duration in words: ``4.5 s``, ``2 min 05 s``, ``1 h 02 min``."""
+    if seconds < 10 and seconds != int(seconds):
+        return _("%(seconds).1f s") % {"seconds": seconds}
+    whole = int(seconds + 0.5)
+    if whole < 60:
+        return _("%(seconds)d s") % {"seconds": whole}
+    if whole < 3600:
+        return _("%(minutes)d min %(seconds)02d s") % {"minutes": whole // 60, "seconds": whole % 60}
+    return _("%(hours)d h %(minutes)02d min") % {"hours": whole // 3600, "minutes": whole % 3600 // 60}
+
+
+def _explain(kind: str, detail: Mapping[str, Any], positives: int, examined: int, duration_s: float | None) -> str:
+    what = _what(kind, detail)
     if examined <= 1:
-        return f"{what}."
-    span = "so far" if duration_s is None else f"over {_duration(duration_s)}"
-    pictures = "pictures" if kind in _NOTHING_TO_SEE else "pictures examined"
-    return f"{what}, in {positives} of {examined} {pictures} {span}."
+        return what
+    numbers: dict[str, Any] = {"positives": positives, "examined": examined}
+    if duration_s is None:
+        return f"{what} {_SO_FAR[kind in _NOTHING_TO_SEE] % numbers}"
+    return f"{what} {_OVER[kind in _NOTHING_TO_SEE] % (numbers | {'duration': duration_text(duration_s)})}"
 
 
-def _duration(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s" if seconds >= 2 else f"{seconds:.1f} s"
-    return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+def _what(kind: str, detail: Mapping[str, Any]) -> str:
+    # What was told from outside may hold anything, so numbers are used only where they are numbers.
+    if kind == Kind.LOOKING_AWAY:
+        return _away(detail)
+    faces, persons = _whole(detail.get("faces")), _whole(detail.get("persons"))
+    if kind == Kind.MULTIPLE_FACES and faces is not None:
+        return _("%(count)d faces were in the picture.") % {"count": faces}
+    if kind == Kind.EXTRA_PERSON and persons is not None:
+        return _("%(count)d people were in the picture.") % {"count": persons}
+    if kind in _WHAT:
+        return str(_WHAT[kind])
+    if kind in Kind.values:
+        return _("This was reported: %(what)s.") % {"what": Kind(kind).label}
+    return _("“%(kind)s” was reported.") % {"kind": kind}
 
 
-def _away(facts: Mapping[str, Any]) -> str:
-    # Cameras do not mirror: what lies to the left of the picture lies to the candidate's right.
-    direction = facts["direction"]
-    where = f"to the {direction} of the picture" if direction in ("left", "right") else direction
-    if facts.get("by") == "head":
-        return f"The head was turned {where}, by {facts['degrees']}° at its clearest"
-    return f"The eyes looked {where}, by {facts['degrees']}° together with the head at its clearest"
+def _away(detail: Mapping[str, Any]) -> str:
+    direction, degrees = _DIRECTIONS.get(str(detail.get("direction"))), _whole(detail.get("degrees"))
+    if direction is None or degrees is None:
+        return _("The head or the eyes were turned away.")
+    numbers = {"direction": direction, "degrees": degrees}
+    if detail.get("by") == "head":
+        return _("The head was turned %(direction)s, by %(degrees)d° at its clearest.") % numbers
+    return _("The eyes looked %(direction)s, by %(degrees)d° together with the head at its clearest.") % numbers
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 _NOTHING_TO_SEE = frozenset({Kind.CAMERA_BLOCKED, Kind.POOR_LIGHT, Kind.CAMERA_BLURRED})
-_WHAT: dict[str, Callable[[Mapping[str, Any]], str]] = {
-    Kind.NO_FACE: lambda facts: "No face and no person could be seen",
-    Kind.MULTIPLE_FACES: lambda facts: f"{facts.get('faces', 'Several')} faces were in the picture",
-    Kind.EXTRA_PERSON: lambda facts: f"{facts.get('persons', 'Several')} people were in the picture",
-    Kind.LOOKING_AWAY: _away,
-    Kind.PHONE: lambda facts: "Something that looks like a phone was in the picture",
-    Kind.BOOK: lambda facts: "Something that looks like a book was in the picture",
-    Kind.LAPTOP: lambda facts: "Something that looks like another computer was in the picture",
-    Kind.CAMERA_BLOCKED: lambda facts: "The camera seemed to be covered, so nothing could be examined",
-    Kind.POOR_LIGHT: lambda facts: "It was too dark to examine the picture",
-    Kind.CAMERA_BLURRED: lambda facts: "The picture was too blurred to be examined",
-    Kind.TAB_SWITCH: lambda facts: "The browser reported that the exam's tab was left",
-    Kind.NETWORK_GAP: lambda facts: "The connection was lost; nothing could be examined",
-    Kind.RECORDING_GAP: lambda facts: "A part of the recording could not be read; nothing could be examined",
-    Kind.INVALID_IMAGE: lambda facts: "A picture could not be read",
-    Kind.NO_FRAME_RECEIVED: lambda facts: "No picture arrived",
+_SO_FAR: dict[bool, Any] = {
+    False: gettext_lazy("So far this was so in %(positives)d of %(examined)d pictures examined."),
+    True: gettext_lazy("So far this was so in %(positives)d of %(examined)d pictures."),
+}
+_OVER: dict[bool, Any] = {
+    False: gettext_lazy("This was so in %(positives)d of %(examined)d pictures examined, over %(duration)s."),
+    True: gettext_lazy("This was so in %(positives)d of %(examined)d pictures, over %(duration)s."),
+}
+# Cameras do not mirror: what lies to the left of the picture lies to the candidate's right.
+_DIRECTIONS: dict[str, Any] = {
+    "left": gettext_lazy("to the left of the picture"),
+    "right": gettext_lazy("to the right of the picture"),
+    "up": gettext_lazy("up"),
+    "down": gettext_lazy("down"),
+}
+_WHAT: dict[str, Any] = {
+    Kind.NO_FACE: gettext_lazy("No face and no person could be seen."),
+    Kind.MULTIPLE_FACES: gettext_lazy("Several faces were in the picture."),
+    Kind.EXTRA_PERSON: gettext_lazy("Several people were in the picture."),
+    Kind.PHONE: gettext_lazy("Something that looks like a phone was in the picture."),
+    Kind.BOOK: gettext_lazy("Something that looks like a book was in the picture."),
+    Kind.LAPTOP: gettext_lazy("Something that looks like another computer was in the picture."),
+    Kind.CAMERA_BLOCKED: gettext_lazy("The camera seemed to be covered, so nothing could be examined."),
+    Kind.POOR_LIGHT: gettext_lazy("It was too dark to examine the picture."),
+    Kind.CAMERA_BLURRED: gettext_lazy("The picture was too blurred to be examined."),
+    Kind.TAB_SWITCH: gettext_lazy("The browser reported that the exam's tab was left."),
+    Kind.NETWORK_GAP: gettext_lazy("The connection was lost; nothing could be examined."),
+    Kind.RECORDING_GAP: gettext_lazy("A part of the recording could not be read; nothing could be examined."),
+    Kind.INVALID_IMAGE: gettext_lazy("A picture could not be read."),
+    Kind.NO_FRAME_RECEIVED: gettext_lazy("No picture arrived."),
 }

@@ -1,7 +1,8 @@
-"""Where pictures wait between the candidate and the analysis: a bounded queue per session, in a folder.
+"""Where pictures and sound wait between the candidate and the analysis: bounded queues per session, in a folder.
 
-``put`` returns once the picture would survive the death of any of our processes (written aside, then renamed). A full
-queue is thinned evenly: every second waiting picture goes and is counted, so that what stays still covers the time.
+``put`` returns once the item would survive the death of any of our processes (written aside, then renamed). A full
+queue of pictures is thinned evenly: every second waiting one goes and is counted, so that what stays still covers the
+time. Sound with holes is worth little, so a full queue of sound takes no more until some of it was worked off.
 """
 
 from __future__ import annotations
@@ -12,37 +13,47 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from django.conf import settings
+
+Stream = Literal["frame", "audio"]
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFrame:
-    """One waiting picture: its number, capture time in seconds since 1970, and encoded bytes."""
+    """One waiting picture or chunk of sound: number, capture time in seconds since 1970, and encoded bytes."""
 
     seq: int
     captured_at: float
     data: bytes
+    stream: Stream = "frame"
+
+
+class QueueFull(Exception):
+    """A queue that is not thinned holds all it may; nothing was stored."""
 
 
 class FrameStore(Protocol):
-    """What a queue of waiting pictures can do."""
+    """What the queues of waiting pictures and sound can do; each stream is a queue of its own."""
 
-    def put(self, session: uuid.UUID, frame: StoredFrame) -> int:
-        """Store one picture (a number already waiting is stored once); return how many were thinned out for it."""
+    def put(self, session: uuid.UUID, frame: StoredFrame) -> int | None:
+        """Store one item; return how many pictures were thinned out for it, or None if its number waits already.
 
-    def take(self, session: uuid.UUID, limit: int) -> list[StoredFrame]:
-        """Return the oldest waiting pictures by capture time without removing them."""
+        Raises ``QueueFull`` for sound when no more of it may wait.
+        """
 
-    def discard(self, session: uuid.UUID, seqs: Sequence[int]) -> None:
-        """Remove pictures that are done with."""
+    def take(self, session: uuid.UUID, limit: int, stream: Stream = "frame") -> list[StoredFrame]:
+        """Return the oldest waiting items by capture time without removing them."""
 
-    def waiting(self, session: uuid.UUID) -> int:
-        """Return how many wait."""
+    def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> None:
+        """Remove items that are done with."""
+
+    def waiting(self, session: uuid.UUID, stream: Stream | None = None) -> int:
+        """Return how many wait, in one stream or in all."""
 
     def sessions(self) -> Iterator[uuid.UUID]:
-        """Return the sessions with waiting pictures."""
+        """Return the sessions with anything waiting."""
 
     def forget(self, session: uuid.UUID) -> None:
         """Give up the place of a queue that stays empty; what waits is kept."""
@@ -52,43 +63,46 @@ class FrameStore(Protocol):
 
 
 class DirectorySpool:
-    """The queue as files ``<session>/<captured ms>-<seq>.frame``; the name is all there is to know of a picture."""
+    """The queues as files ``<session>/<captured ms>-<seq>.<stream>``; the name is all there is to know of an item."""
 
     def __init__(self, root: Path, length: int) -> None:
         self._root, self._length = root, length
 
-    def put(self, session: uuid.UUID, frame: StoredFrame) -> int:
+    def put(self, session: uuid.UUID, frame: StoredFrame) -> int | None:
         """See ``FrameStore.put``."""
         folder = self._root / str(session)
-        if any(_seq(name) == frame.seq for name in self._names(folder)):
-            return 0  # the same number again, whatever time it gives now: the first one counts
+        names = self._names(folder, frame.stream)
+        if any(_seq(name) == frame.seq for name in names):
+            return None  # the same number again, whatever time it gives now: the first one counts
+        if frame.stream == "audio" and len(names) >= self._length:
+            raise QueueFull
         try:
             self._write(folder, frame)
         except FileNotFoundError:
             self._write(folder, frame)  # the session ended, and its folder went between making and using it
-        return self._thin(folder)
+        return self._thin(folder) if frame.stream == "frame" else 0
 
-    def take(self, session: uuid.UUID, limit: int) -> list[StoredFrame]:
+    def take(self, session: uuid.UUID, limit: int, stream: Stream = "frame") -> list[StoredFrame]:
         """See ``FrameStore.take``."""
         frames = []
-        for name in self._names(self._root / str(session))[:limit]:
+        for name in self._names(self._root / str(session), stream)[:limit]:
             try:
                 data = (self._root / str(session) / name).read_bytes()
             except FileNotFoundError:
                 continue  # thinned out a moment ago
-            frames.append(StoredFrame(_seq(name), int(name.partition("-")[0]) / 1000, data))
+            frames.append(StoredFrame(_seq(name), int(name.partition("-")[0]) / 1000, data, stream))
         return frames
 
-    def discard(self, session: uuid.UUID, seqs: Sequence[int]) -> None:
+    def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> None:
         """See ``FrameStore.discard``."""
         folder, done = self._root / str(session), set(seqs)
-        for name in self._names(folder):
+        for name in self._names(folder, stream):
             if _seq(name) in done:
                 (folder / name).unlink(missing_ok=True)
 
-    def waiting(self, session: uuid.UUID) -> int:
+    def waiting(self, session: uuid.UUID, stream: Stream | None = None) -> int:
         """See ``FrameStore.waiting``."""
-        return len(self._names(self._root / str(session)))
+        return len(self._names(self._root / str(session), stream))
 
     def sessions(self) -> Iterator[uuid.UUID]:
         """See ``FrameStore.sessions``."""
@@ -114,19 +128,20 @@ class DirectorySpool:
         aside = folder / f".{uuid.uuid4().hex}.part"
         try:
             aside.write_bytes(frame.data)
-            aside.replace(folder / f"{round(frame.captured_at * 1000):015d}-{frame.seq}.frame")
+            aside.replace(folder / f"{round(frame.captured_at * 1000):015d}-{frame.seq}.{frame.stream}")
         except OSError:
             aside.unlink(missing_ok=True)
             raise
 
-    def _names(self, folder: Path) -> list[str]:
+    def _names(self, folder: Path, stream: Stream | None = None) -> list[str]:
+        wanted = (".frame", ".audio") if stream is None else (f".{stream}",)
         try:
-            return sorted(path.name for path in folder.iterdir() if path.suffix == ".frame")
+            return sorted(path.name for path in folder.iterdir() if path.suffix in wanted)
         except (FileNotFoundError, NotADirectoryError):
             return []
 
     def _thin(self, folder: Path) -> int:
-        names = self._names(folder)
+        names = self._names(folder, "frame")
         if len(names) <= self._length:
             return 0
         gone = names[1:-1:2]
@@ -136,9 +151,9 @@ class DirectorySpool:
 
 
 def _seq(name: str) -> int:
-    return int(name.partition("-")[2].removesuffix(".frame"))
+    return int(name.partition("-")[2].partition(".")[0])
 
 
 def frame_store() -> FrameStore:
-    """Return the deployment's queue."""
+    """Return the deployment's queues."""
     return DirectorySpool(settings.FRAME_SPOOL, settings.FRAME_QUEUE_LENGTH)

@@ -1,45 +1,227 @@
-"""Taking a candidate's picture in: cheap guards, the queue, and a word to the workers. Nothing is decoded here."""
+"""Taking in what a candidate's side sends: cheap guards, the queues, and a word to the workers. Nothing is decoded."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NoReturn
 
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from accounts.errors import Refused
 from exams.models import ExamSession, SessionStatus
 from monitoring import queue, services
-from monitoring.frame_store import StoredFrame, frame_store
+from monitoring.frame_store import QueueFull, StoredFrame, Stream, frame_store
 from monitoring.models import Observation
 
 CLOCK_SKEW_S = 60.0
 """How far a picture's time may lie before the session's start or ahead of this server's clock."""
 
+LARGEST_SEQ = 2**53 - 1
+MAX_PICTURE_BYTES = 8 * 1024**2
+MAX_SOUND_BYTES = 4 * 1024**2
+NO_FRAME, BAD_IMAGE, BAD_AUDIO = "NO_FRAME_RECEIVED", "INVALID_IMAGE", "INVALID_AUDIO"
 
-class IntakeRefused(ValueError):
-    """A picture that is not taken; the message says why, and the session is unharmed."""
+PICTURE_TYPES = {
+    "JPEG": ("image/jpeg", "image/jpg", "image/pjpeg"),
+    "MPO": ("image/jpeg", "image/jpg", "image/mpo"),
+    "PNG": ("image/png", "image/x-png"),
+    "WEBP": ("image/webp",),
+}
+SOUND_TYPES = {
+    "WAV": ("audio/wav", "audio/x-wav", "audio/wave", "audio/vnd.wave"),
+    "FLAC": ("audio/flac", "audio/x-flac"),
+    "OGG": ("audio/ogg", "audio/opus", "audio/vorbis", "application/ogg"),
+    "WEBM": ("audio/webm", "video/webm", "audio/x-matroska"),
+    "MP3": ("audio/mpeg", "audio/mp3"),
+}
+# What a sender says who does not know, or does not say.
+UNTOLD_TYPES = ("", "application/octet-stream")
 
 
-def take_frame(*, session: ExamSession, seq: int, captured_at: float, data: bytes) -> None:
+class IntakeRefused(Refused):
+    """What is not taken; the message says why, and the session is unharmed."""
+
+    code, status = "intake_refused", 400
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How busy the analysis of a session is: pictures that wait, and from 0 (idle) to 10 (pictures are thinned)."""
+
+    waiting: int
+    load: int
+
+
+def take_frame(*, session: ExamSession, seq: int, captured_at: float, data: bytes, media_type: str = "") -> None:
     """Store one encoded picture and have it analysed; when this returns, the picture may be acknowledged.
 
     ``captured_at`` is seconds since 1970. A number that was analysed already is acknowledged again and not stored.
     Raises ``IntakeRefused`` when the session is not active, the numbers make no sense or the bytes are no picture that
-    may be decoded.
+    may be decoded, or not what ``media_type`` says; what is wrong with the bytes is logged.
     """
-    from vision.decoding import PictureError, sniff
+    check_active(session)
+    _check_numbers(session, seq, captured_at)
+    check_picture(session, data, media_type)
+    if _is_known(session, "frame", seq):
+        return
+    thinned = frame_store().put(session.pk, StoredFrame(seq=seq, captured_at=captured_at, data=data))
+    if thinned is not None:
+        services.count_frames(session_id=session.pk, total=1, skipped=thinned)
+    queue.send(queue.ANALYZE, session.pk)
 
+
+def take_sound(*, session: ExamSession, seq: int, captured_at: float, data: bytes, media_type: str = "") -> None:
+    """Store one chunk of sound and have it looked at; like ``take_frame``, with a numbering of its own.
+
+    Raises ``IntakeRefused`` also while too much sound waits already: the chunk is not stored and may be sent again.
+    """
+    check_active(session)
+    _check_numbers(session, seq, captured_at)
+    check_sound(session, data, media_type)
+    if _is_known(session, "audio", seq):
+        return
+    services.open_monitor(session=session)
+    try:
+        frame_store().put(session.pk, StoredFrame(seq=seq, captured_at=captured_at, data=data, stream="audio"))
+    except QueueFull as error:
+        message = _("Too much sound is waiting to be examined; send this chunk again in a while.")
+        raise IntakeRefused(message, code="queue_full", status=429) from error
+    queue.send(queue.ANALYZE, session.pk)
+
+
+def take_events(*, session: ExamSession, reports: Sequence[services.Report], source: str) -> services.Recorded:
+    """Write down what the candidate's side reports; raises ``IntakeRefused`` unless the session is on or paused."""
+    session.refresh_from_db(fields=["status", "started_at"])
+    if session.status not in (SessionStatus.ACTIVE, SessionStatus.PAUSED):
+        _refuse_state(session, _("This session is %(status)s, so no events are taken."))
+    return services.record_events(session_id=session.pk, reports=reports, source=source)
+
+
+def load_of(session: ExamSession) -> Load:
+    """Return how much waits, so that a sender can slow down."""
+    waiting = frame_store().waiting(session.pk, "frame")
+    return Load(waiting, min(10, round(10 * waiting / max(1, settings.FRAME_QUEUE_LENGTH))))
+
+
+def refuse_nothing(*, session: ExamSession, stream: Stream) -> NoReturn:
+    """Say, and for pictures log, that a call came without what it should bring."""
+    check_active(session)
+    if stream == "audio":
+        raise IntakeRefused(_("No sound came with this request."), code="no_sound")
+    services.record_refusal(session_id=session.pk, event_type=NO_FRAME, detail={})
+    raise IntakeRefused(_("No picture came with this request."), code=NO_FRAME)
+
+
+def refuse_type(*, session: ExamSession, stream: Stream) -> NoReturn:
+    """Say and log that what came does not even claim to be a picture or sound that is taken."""
+    check_active(session)
+    event = BAD_IMAGE if stream == "frame" else BAD_AUDIO
+    services.record_refusal(session_id=session.pk, event_type=event, detail={"reason": "type"})
+    _refuse_unsupported(stream, "")
+
+
+def check_active(session: ExamSession) -> None:
+    """Raise ``IntakeRefused`` unless the session, as it is by now, is active."""
     session.refresh_from_db(fields=["status", "started_at"])
     if session.status != SessionStatus.ACTIVE or session.started_at is None:
-        raise IntakeRefused(f"This session is {session.get_status_display()}, so no pictures are taken.")
-    if not 0 <= seq < 2**53:
-        raise IntakeRefused("seq must be a whole number from 0 to 2^53.")
-    # A time in the future would make all that comes before it too late to count.
-    if not session.started_at.timestamp() - CLOCK_SKEW_S <= captured_at <= time.time() + CLOCK_SKEW_S:
-        raise IntakeRefused("captured_at must lie between the start of the session and now.")
+        _refuse_state(session, _("This session is %(status)s, so no pictures and no sound are taken."))
+
+
+def check_picture(session: ExamSession, data: bytes, media_type: str = "") -> None:
+    """Raise ``IntakeRefused``, and log it, unless the bytes begin like a picture that may be decoded."""
+    from vision.decoding import PictureError, PictureFault, sniff
+
+    fault: str = PictureFault.TOO_LARGE if len(data) > MAX_PICTURE_BYTES else ""
     try:
-        sniff(data)
+        found = "" if fault else sniff(data).format
     except PictureError as error:
-        raise IntakeRefused(str(error)) from error
-    if Observation.objects.filter(session=session, stream="frame", seq=seq).exists():
+        fault, found = error.fault, ""
+    if not fault and found in PICTURE_TYPES and _is_so(media_type, PICTURE_TYPES[found]):
         return
-    skipped = frame_store().put(session.pk, StoredFrame(seq=seq, captured_at=captured_at, data=data))
-    services.count_frames(session_id=session.pk, total=1, skipped=skipped)
-    queue.send(queue.ANALYZE, session.pk)
+    fault = fault or ("type" if found in PICTURE_TYPES else PictureFault.UNKNOWN)
+    services.record_refusal(session_id=session.pk, event_type=BAD_IMAGE, detail={"reason": str(fault)})
+    _refuse_fault("frame", str(fault), media_type)
+
+
+def check_sound(session: ExamSession, data: bytes, media_type: str = "") -> None:
+    """Raise ``IntakeRefused``, and log it, unless the bytes begin like sound that may be decoded."""
+    from vision.sound import SoundError, sniff_sound
+
+    try:
+        found = sniff_sound(data).format
+        if _is_so(media_type, SOUND_TYPES[found]):
+            return
+        fault = "type"
+    except SoundError as error:
+        fault = error.fault
+    services.record_refusal(session_id=session.pk, event_type=BAD_AUDIO, detail={"reason": str(fault)})
+    _refuse_fault("audio", str(fault), media_type)
+
+
+def _check_numbers(session: ExamSession, seq: int, captured_at: float) -> None:
+    if not 0 <= seq <= LARGEST_SEQ:
+        raise IntakeRefused(_("seq must be a whole number from 0 to 2^53."), code="bad_seq")
+    started = session.started_at.timestamp() if session.started_at else 0.0
+    # A time in the future would make all that comes before it too late to count.
+    if not started - CLOCK_SKEW_S <= captured_at <= time.time() + CLOCK_SKEW_S:
+        message = _("captured_at must lie between the start of the session and now.")
+        raise IntakeRefused(message, code="bad_captured_at")
+
+
+def _is_known(session: ExamSession, stream: Stream, seq: int) -> bool:
+    return Observation.objects.filter(session=session, stream=stream, seq=seq).exists()
+
+
+def _is_so(media_type: str, allowed: Collection[str]) -> bool:
+    return media_type in UNTOLD_TYPES or media_type in allowed
+
+
+def _refuse_state(session: ExamSession, message: str) -> NoReturn:
+    raise IntakeRefused(message % {"status": session.get_status_display()}, code="wrong_state", status=409)
+
+
+def _refuse_unsupported(stream: Stream, media_type: str) -> NoReturn:
+    kind = "picture" if stream == "frame" else "sound"
+    if media_type in UNTOLD_TYPES:
+        message = (
+            _("This is not a picture that is taken here: JPEG, PNG or WebP.")
+            if stream == "frame"
+            else _("This is not sound that is taken here: WAV, FLAC, WebM, Ogg, MP3, or raw samples as audio/L16.")
+        )
+    else:
+        message = _("What was sent is not what its type says: %(type)s.") % {"type": media_type[:100]}
+    raise IntakeRefused(message, code=f"unsupported_{kind}", status=415)
+
+
+def _refuse_fault(stream: Stream, fault: str, media_type: str) -> NoReturn:
+    if fault in ("unknown", "type"):
+        _refuse_unsupported(stream, media_type if fault == "type" else "")
+    if fault in ("too_large", "too_long"):
+        raise IntakeRefused(_largest(stream, fault), code="too_large", status=413)
+    messages = {
+        ("frame", "empty"): _("The picture is empty."),
+        ("frame", "too_small"): _("The picture is too small to examine: it needs 32 pixels on each side."),
+        ("frame", "damaged"): _("The beginning of the picture is damaged or cut off."),
+        ("audio", "empty"): _("The sound is empty."),
+        ("audio", "damaged"): _("The beginning of the sound is damaged, cut off, or says what cannot be."),
+    }
+    kind = "picture" if stream == "frame" else "sound"
+    raise IntakeRefused(messages[stream, fault], code=f"{fault}_{kind}")
+
+
+def _largest(stream: Stream, fault: str) -> str:
+    from vision import decoding, sound
+
+    if fault == "too_long":
+        return _("The sound is longer than %(seconds)d seconds.") % {"seconds": sound.LONGEST_S}
+    if stream == "audio":
+        return _("The sound is larger than %(size)d MB.") % {"size": MAX_SOUND_BYTES // 1024**2}
+    limits = {
+        "size": MAX_PICTURE_BYTES // 1024**2,
+        "pixels": decoding.MAX_PIXELS // 1024**2,
+        "side": decoding.MAX_SIDE,
+    }
+    return _("The picture is larger than %(size)d MB, %(pixels)d megapixels or %(side)d pixels on a side.") % limits

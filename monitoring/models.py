@@ -4,30 +4,16 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import AppendOnly
 from exams.kinds import Kind, RiskLevel, Severity
 from exams.models import ExamSession, ProctoringPolicy
-
-
-class AppendOnly(models.Model):
-    """A row that is written once."""
-
-    class Meta:
-        abstract = True
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store a new row; a stored one never changes."""
-        if not self._state.adding:
-            raise ValidationError(_("What was recorded is never changed."))
-        super().save(*args, **kwargs)
 
 
 class SessionMonitor(models.Model):
@@ -38,6 +24,7 @@ class SessionMonitor(models.Model):
     )
     state = models.JSONField(default=dict)
     memory = models.JSONField(default=dict)
+    last_server_seq = models.PositiveBigIntegerField(default=0)
     frames_total = models.PositiveIntegerField(_("frames received"), default=0)
     frames_analysed = models.PositiveIntegerField(_("frames analysed"), default=0)
     frames_skipped = models.PositiveIntegerField(_("frames skipped under load"), default=0)
@@ -133,6 +120,7 @@ class Assessment(models.Model):
             ),
             models.CheckConstraint(condition=Q(risk_level__in=RiskLevel.values), name="assessment_level_known"),
         )
+        indexes = (models.Index(fields=["is_current", "id"], name="assessment_that_counts"),)
 
     def __str__(self) -> str:
         return f"{self.risk_level} {self.risk_score:g} (policy v{self.policy.version})"
@@ -169,7 +157,11 @@ class SuspiciousActivity(models.Model):
             ),
             models.UniqueConstraint(fields=["assessment", "kind", "started_at"], name="activity_once"),
         )
-        indexes = (models.Index(fields=["session", "started_at"], name="activity_by_time"),)
+        indexes = (
+            models.Index(fields=["session", "started_at"], name="activity_by_time"),
+            models.Index(fields=["session", "assessment"], name="activity_of_assessment"),
+            models.Index(fields=["started_at"], name="activity_newest"),
+        )
 
     def __str__(self) -> str:
         return f"{self.label} · {self.started_at:%H:%M:%S}"
@@ -208,6 +200,26 @@ class Evidence(models.Model):
         return f"{self.activity} · {self.sha256[:12]}"
 
 
+class LogClearing(AppendOnly):
+    """That an admin set a session's log entries aside: out of lists and scores, kept for the record."""
+
+    session = models.ForeignKey(
+        ExamSession, on_delete=models.CASCADE, related_name="clearings", verbose_name=_("session")
+    )
+    reason = models.CharField(_("reason"), max_length=500)
+    cleared_at = models.DateTimeField(_("cleared"), default=timezone.now)
+    cleared_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, verbose_name=_("by"))
+
+    class Meta:
+        verbose_name = _("clearing of logs")
+        verbose_name_plural = _("clearings of logs")
+        ordering = ("cleared_at",)
+        constraints = (models.CheckConstraint(condition=~Q(reason=""), name="clearing_has_a_reason"),)
+
+    def __str__(self) -> str:
+        return f"{self.session} · {self.reason}"
+
+
 class MonitoringLog(AppendOnly):
     """What the browser, a client, a proctor or the server itself reported; untrusted, append-only."""
 
@@ -224,6 +236,16 @@ class MonitoringLog(AppendOnly):
     detail = models.JSONField(_("detail"), default=dict)
     occurred_at = models.DateTimeField(_("occurred"))
     received_at = models.DateTimeField(_("received"), default=timezone.now)
+    seq = models.PositiveBigIntegerField(_("number"), null=True, blank=True)
+    clearing = models.ForeignKey(
+        LogClearing,
+        on_delete=models.RESTRICT,
+        null=True,
+        blank=True,
+        db_index=False,  # nearly all entries have none, so an index would only lead away from better ones
+        related_name="logs",
+        verbose_name=_("set aside by"),
+    )
 
     class Meta:
         verbose_name = _("log entry")
@@ -234,25 +256,46 @@ class MonitoringLog(AppendOnly):
             models.CheckConstraint(
                 condition=Q(source__in=["browser", "client", "proctor", "server"]), name="log_source_known"
             ),
+            # A sender that numbers its reports may repeat them; those without a number differ by being null.
+            models.UniqueConstraint(fields=["session", "seq"], name="log_once"),
         )
-        indexes = (models.Index(fields=["session", "occurred_at"], name="log_by_time"),)
+        indexes = (
+            models.Index(fields=["session", "clearing", "occurred_at"], name="log_standing_by_time"),
+            models.Index(fields=["occurred_at"], name="log_newest"),
+        )
 
     def __str__(self) -> str:
         return f"{self.event_type} · {self.occurred_at:%H:%M:%S}"
 
     @property
+    def is_trusted(self) -> bool:
+        """Whether it was not the candidate's side that reported it."""
+        return self.source in (self.Source.SERVER, self.Source.PROCTOR)
+
+    @property
     def believed_at(self) -> datetime:
-        """When it is taken to have happened: who reports from outside cannot know the time to come."""
-        trusted = self.source in (self.Source.SERVER, self.Source.PROCTOR)
-        return self.occurred_at if trusted else min(self.occurred_at, self.received_at)
+        """When it is taken to have happened: from outside, nobody knows the time before the session or to come."""
+        if self.is_trusted:
+            return self.occurred_at
+        return min(max(self.occurred_at, self.session.started_at or self.occurred_at), self.received_at)
 
 
 class ReviewDecision(AppendOnly):
     """A human verdict with its reason, on one activity or (without one) on the whole session; append-only."""
 
     class Verdict(models.TextChoices):
+        """On an activity."""
+
         CONFIRMED = "confirmed", _("confirmed")
         DISMISSED = "dismissed", _("dismissed")
+        ESCALATED = "escalated", _("escalated")
+
+    class Outcome(models.TextChoices):
+        """On a session as a whole."""
+
+        CLEAR = "clear", _("clear")
+        CONCERN = "concern", _("concern")
+        VIOLATION = "violation", _("violation")
         ESCALATED = "escalated", _("escalated")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -267,7 +310,9 @@ class ReviewDecision(AppendOnly):
         related_name="decisions",
         verbose_name=_("activity"),
     )
-    verdict = models.CharField(_("verdict"), max_length=10, choices=Verdict.choices)
+    verdict = models.CharField(
+        _("verdict"), max_length=10, choices=[*Verdict.choices, *Outcome.choices[:-1]]  # escalated is in both
+    )
     reason = models.CharField(_("reason"), max_length=1000)
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, verbose_name=_("reviewer"))
     carried_from = models.ForeignKey(
@@ -281,7 +326,9 @@ class ReviewDecision(AppendOnly):
         ordering = ("decided_at",)
         constraints = (
             models.CheckConstraint(
-                condition=Q(verdict__in=["confirmed", "dismissed", "escalated"]), name="decision_verdict_known"
+                condition=Q(activity__isnull=False, verdict__in=["confirmed", "dismissed", "escalated"])
+                | Q(activity__isnull=True, verdict__in=["clear", "concern", "violation", "escalated"]),
+                name="decision_verdict_known",
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="decision_has_a_reason"),
         )

@@ -104,7 +104,7 @@ def _watch(
     from vision.loading import warm_up
 
     # Models that only an empty seat needs would otherwise show as growing memory in the middle of a recording.
-    warm_up(session.policy.rules.due().senses)
+    warm_up(session.rules.due().senses)
     memory, numbers = Memory(), count()
     total, done = recording.expected_frames(fps), 0
     for batch, gaps in _batches(_timed(recording.frames(fps), timings)):
@@ -140,7 +140,7 @@ def terminate_dead_replays() -> int:
 
 def _analyze(session: ExamSession, frames: list[Frame], memory: Memory, timings: Timings) -> Memory:
     began = time.perf_counter()
-    facts, pictures, memory = analyze_frames(frames, due=session.policy.rules.due(), memory=memory)
+    facts, pictures, memory = analyze_frames(frames, due=session.rules.due(), memory=memory)
     seen = time.perf_counter()
     timed = {seq: _timed_picture(picture, timings) for seq, picture in pictures.items()}
     batch = services.Batch(facts=facts, pictures=timed, memory=memory)

@@ -14,18 +14,16 @@ from django.db.models import QuerySet
 from exams.models import ExamSession, ProctoringPolicy
 from exams.policy import Policy
 from monitoring import rules
-from monitoring.cues import examined_senses, read_cues
 from monitoring.models import (
     Assessment,
     Evidence,
-    MonitoringLog,
     Observation,
     ReviewDecision,
     SessionMonitor,
     SuspiciousActivity,
 )
-from monitoring.selectors import overlapping
-from monitoring.services import reported_moment
+from monitoring.selectors import overlapping, pauses_of
+from monitoring.services import reported_moment, seen_moment
 from monitoring.store import write_changes, write_scores, write_state
 from vision.types import Observation as Facts
 
@@ -68,7 +66,7 @@ def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: 
             after = after or _assess(session, policy, session.ended_at, before.missing_detectors)
             after.is_current = True
             _carry_over(before, after)
-            write_scores(after, policy.rules)
+            write_scores(after, policy.rules.without(session.muted))
         result = _compare(session, policy, before, after)
         if dry_run:
             transaction.set_rollback(True)
@@ -78,16 +76,23 @@ def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: 
 def _assess(
     session: ExamSession, policy: ProctoringPolicy, ended_at: datetime, missing_detectors: dict[str, str]
 ) -> Assessment:
-    settings, state = policy.rules, rules.initial_state()
-    changes: list[rules.Change] = []
-    for moment in _moments(session, settings):
-        state, more = rules.step(state, moment, settings)
-        changes += more
+    settings = policy.rules.without(session.muted)
+    state, changes = fold_again(session, settings)
     state, more = rules.finish(state, ended_at.timestamp(), settings)
     assessment = Assessment.objects.create(session=session, policy=policy, missing_detectors=missing_detectors)
     write_changes(assessment, [*changes, *more], settings, {})
     write_state(assessment, settings, state, duration_s=session.duration.total_seconds())
     return assessment
+
+
+def fold_again(session: ExamSession, policy: Policy) -> tuple[rules.State, list[rules.Change]]:
+    """Put all that was seen and reported of a session through the rules, from the beginning; nothing is written."""
+    state, changes = rules.initial_state(), list[rules.Change]()
+    for moment in _moments(session, policy):
+        fold = rules.report if moment.senses is None else rules.step
+        state, more = fold(state, moment, policy)
+        changes += more
+    return state, changes
 
 
 def _moments(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
@@ -100,12 +105,14 @@ def _seen(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
     rows = Observation.objects.filter(session=session, stream="frame").order_by("captured_at", "seq")
     for row in rows.iterator(chunk_size=500):
         facts = Facts.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp())
-        yield rules.Moment(facts.captured_at, row.seq, read_cues(facts, policy), examined_senses(facts))
+        yield seen_moment(facts, policy)
 
 
 def _reported(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
-    logs = MonitoringLog.objects.filter(session=session).order_by("occurred_at", "id")
-    yield from sorted((moment for log in logs if (moment := reported_moment(log, policy))), key=lambda item: item.at)
+    pauses = pauses_of(session)
+    logs = session.logs.filter(clearing__isnull=True).order_by("occurred_at", "id")
+    moments = (moment for log in logs if (moment := reported_moment(log, policy, pauses)))
+    yield from sorted(moments, key=lambda moment: moment.at)
 
 
 def _carry_over(before: Assessment, after: Assessment) -> None:

@@ -20,6 +20,8 @@ INSTANT_S = 1.0
 """How long a fact of an instant is drawn and counted."""
 
 LONGEST_S = 31 * 86_400.0
+KINDS_KEPT = 100
+"""Of so many kinds the state is kept; reports of further kinds that the policy does not name count for nothing."""
 
 State = dict[str, Any]
 
@@ -68,11 +70,23 @@ def step(state: State, moment: Moment, policy: Policy) -> tuple[State, list[Chan
     last_at = state["last_at"]
     if last_at is not None and moment.at < last_at:
         return state, []
-    state = {**state, **_clock(state, moment, policy), "kinds": dict(state["kinds"])}
+    return _step_kinds({**state, **_clock(state, moment, policy)}, moment, policy)
+
+
+def report(state: State, moment: Moment, policy: Policy) -> tuple[State, list[Change]]:
+    """Fold in what somebody reported of one instant.
+
+    Time goes by what was looked at, so a report does not move it: pictures of an earlier moment may still wait.
+    """
+    return _step_kinds(state, moment, policy)
+
+
+def _step_kinds(state: State, moment: Moment, policy: Policy) -> tuple[State, list[Change]]:
+    state = {**state, "kinds": dict(state["kinds"])}
     changes: list[Change] = []
     for kind, cue in moment.cues.items():
         rule = policy.rule(kind)
-        if not rule.enabled or cue.value is None:
+        if not rule.enabled or cue.value is None or not _has_room(state, kind, policy):
             continue
         entry = state["kinds"].get(kind, {"window": [], "open": None, "rest_until": None})
         entry, change = _step_kind(entry, kind, cue, moment, rule, policy)
@@ -91,6 +105,10 @@ def finish(state: State, at: float, policy: Policy) -> tuple[State, list[Change]
             state["kinds"][kind], change = _close(entry, kind, min(at, _seen_until(entry["open"], policy)), policy, -1)
             changes.append(change)
     return state, changes
+
+
+def _has_room(state: State, kind: str, policy: Policy) -> bool:
+    return kind in policy.kinds or kind in state["kinds"] or len(state["kinds"]) < KINDS_KEPT
 
 
 def _clock(state: State, moment: Moment, policy: Policy) -> State:

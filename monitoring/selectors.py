@@ -4,21 +4,82 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import UUID
 
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, FilteredRelation, Prefetch, Q, QuerySet, Subquery
 
-from accounts.models import User
-from exams.models import ExamSession
+from accounts.models import STAFF_ROLES, Role, User
+from exams.models import ExamSession, SessionStatus
+from exams.selectors import may_manage, own_sessions, visible_exams
 from monitoring.models import Assessment, ReviewDecision, SuspiciousActivity
+
+SCORES = ("risk_score", "risk_level", "reviewed_risk_score", "trust_score", "compliance_score")
 
 
 def visible_sessions(user: User) -> QuerySet[ExamSession]:
     """Return the sessions this member of staff may see: all (admin), those of their own or assigned exams (others)."""
-    sessions = ExamSession.objects.all()
-    if user.is_superuser:
-        return sessions
-    own, assigned = sessions.filter(exam__owner=user), sessions.filter(exam__reviewers=user)
-    return sessions.filter(pk__in=own.order_by().values("pk").union(assigned.order_by().values("pk")))
+    if user.has_role(Role.ADMIN):
+        return ExamSession.objects.all()
+    return ExamSession.objects.filter(exam__in=visible_exams(user).order_by().values("pk"))
+
+
+def reachable_sessions(user: User) -> QuerySet[ExamSession]:
+    """Return the sessions this user may see in any role: as staff of the exam, or as the candidate who sits it."""
+    if not user.roles & STAFF_ROLES:
+        return own_sessions(user)
+    if user.has_role(Role.CANDIDATE):
+        return visible_sessions(user) | own_sessions(user)
+    return visible_sessions(user)
+
+
+class Viewer:
+    """Somebody who looks at sessions, and in which role they look at each; one query for any number of them."""
+
+    def __init__(self, user: User) -> None:
+        self.user = user
+
+    @cached_property
+    def _exams(self) -> frozenset[UUID]:
+        return frozenset(visible_exams(self.user).values_list("pk", flat=True))
+
+    def is_staff_of(self, session: ExamSession) -> bool:
+        """Say whether they see this session as staff of its exam, and not only as its candidate.
+
+        Whoever sits a session is nothing but its candidate, unless the exam is theirs to change and to try.
+        """
+        if self.user.has_role(Role.ADMIN):
+            return True
+        if session.candidate.user_id == self.user.pk and not may_manage(self.user, session.exam):
+            return False
+        return bool(self.user.roles & STAFF_ROLES) and session.exam_id in self._exams
+
+
+def is_staff_of(user: User, session: ExamSession) -> bool:
+    """Say whether the user sees this session as staff of its exam, and not only as its candidate."""
+    return Viewer(user).is_staff_of(session)
+
+
+def with_scores(sessions: QuerySet[ExamSession]) -> QuerySet[Any]:
+    """Add the scores that count to each session, as ``risk_score`` and so on; None for one that was never watched."""
+    current = FilteredRelation("assessments", condition=Q(assessments__is_current=True))
+    return sessions.annotate(current=current, **{name: F(f"current__{name}") for name in SCORES})
+
+
+def counting(activity: str = "") -> Q:
+    """Return the condition that an activity is of the assessment that counts; ``activity`` is put before its columns.
+
+    It is told by what counts no more, which is little: to look up the assessment of each activity takes far longer.
+    """
+    superseded = Assessment.objects.filter(is_current=False).order_by().values("pk")
+    return ~Q(**{f"{activity}assessment__in": superseded})
+
+
+def latest_verdict(**of: Any) -> Subquery:
+    """Return the verdict, or the outcome, that holds: the latest."""
+    return Subquery(ReviewDecision.objects.filter(**of).order_by("-decided_at", "-pk").values("verdict")[:1])
 
 
 def current_assessment(session: ExamSession) -> Assessment | None:
@@ -27,10 +88,26 @@ def current_assessment(session: ExamSession) -> Assessment | None:
     activities = SuspiciousActivity.objects.select_related("evidence").prefetch_related(decisions)
     return (
         Assessment.objects.filter(session=session, is_current=True)
-        .select_related("policy")
+        .select_related("policy", "session")
         .prefetch_related(Prefetch("activities", activities.order_by("started_at", "kind")))
         .first()
     )
+
+
+Pause = tuple[datetime, datetime | None]
+"""Start and end of a pause; None while it lasts."""
+
+
+def pauses_of(session: ExamSession) -> list[Pause]:
+    """Return when the session stood still, oldest first."""
+    pauses: list[Pause] = []
+    for step in session.transitions.order_by("at", "id"):
+        before, after = step.from_status == SessionStatus.PAUSED, step.to_status == SessionStatus.PAUSED
+        if after and not before:
+            pauses.append((step.at, None))
+        elif before and not after and pauses:
+            pauses[-1] = (pauses[-1][0], step.at)
+    return pauses
 
 
 @dataclass(frozen=True, slots=True)

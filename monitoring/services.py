@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import logging
+import time
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
+from accounts.errors import Refused
 from exams.kinds import Severity
 from exams.models import ExamSession
 from exams.policy import Policy
 from exams.signals import session_closed
 from monitoring import rules
-from monitoring.cues import Cue, examined_senses, read_cues
+from monitoring.cues import Cue, examined_senses, read_cues, wanted_facts
 from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
+from monitoring.selectors import Pause, pauses_of
 from monitoring.store import Picture, moment_of, write_changes, write_state
 from vision.types import Memory
 from vision.types import Observation as Facts
 
 logger = logging.getLogger(__name__)
+
+REFUSALS_EVERY = timedelta(seconds=5)
+"""Of unusable input one row per kind is logged in this time, so that a flood of it does not flood the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +53,30 @@ class Batch:
     unreadable: Sequence[Unreadable] = ()
 
 
-class EventRefused(ValueError):
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What somebody says happened; a number given by the sender makes a repetition harmless."""
+
+    event_type: str
+    occurred_at: datetime
+    severity: int | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of reports: rows written, how many were there already, and the activities that changed."""
+
+    logs: list[MonitoringLog]
+    repeated: int
+    activities: list[SuspiciousActivity]
+
+
+class EventRefused(Refused):
     """A report that cannot be taken; the message says why."""
+
+    code, status = "event_refused", 400
 
 
 @transaction.atomic
@@ -66,31 +95,30 @@ def record_observations(*, session_id: uuid.UUID, batch: Batch) -> list[Suspicio
     Facts whose number is stored already are left out, so a repeated batch changes nothing; so does one that comes when
     the books are closed. Returns what changed.
     """
-    monitor = _locked(session_id)
+    monitor = lock_monitor(session_id)
     if monitor.finished_at is not None:
         return []
-    session, policy = monitor.session, monitor.session.policy.rules
+    session, policy = monitor.session, monitor.session.rules
     fresh, unreadable = _fresh(session, batch)
     Observation.objects.bulk_create(
         [*(_row(session, facts) for facts in fresh), *(_lost(session, u) for u in unreadable)]
     )
     changes: list[rules.Change] = []
     for facts in fresh:
-        moment = rules.Moment(facts.captured_at, facts.seq, read_cues(facts, policy), examined_senses(facts))
-        monitor.state, more = rules.step(monitor.state, moment, policy)
+        monitor.state, more = rules.step(monitor.state, seen_moment(facts, policy), policy)
         changes += more
     _count(monitor, fresh, unreadable)
     if batch.memory is not None:
         monitor.memory = batch.memory
     monitor.save()
     activities = _write(monitor, policy, changes, batch.pictures, missing=_missing(policy))
-    for lost in unreadable:
-        activities += record_event(
+    if unreadable:
+        first = unreadable[0]
+        activities += record_refusal(
             session_id=session_id,
             event_type="INVALID_IMAGE",
-            source=MonitoringLog.Source.SERVER,
-            occurred_at=moment_of(lost.captured_at),
-            detail={"seq": lost.seq, "reason": lost.reason},
+            occurred_at=moment_of(first.captured_at),
+            detail={"seq": first.seq, "reason": first.reason, "pictures": len(unreadable)},
         )
     return activities
 
@@ -105,37 +133,73 @@ def record_event(
     severity: int | None = None,
     detail: Mapping[str, Any] | None = None,
 ) -> list[SuspiciousActivity]:
-    """Store what somebody reported and fold it into the rules as a fact of that instant; returns what changed.
+    """Store one report and fold it in, as ``record_events`` does; returns what changed."""
+    report = Report(event_type, occurred_at, severity, detail or {})
+    return record_events(session_id=session_id, reports=[report], source=source).activities
 
-    What pictures decide is only written down, and so is all that comes when the books are closed. Raises
+
+@transaction.atomic
+def record_events(*, session_id: uuid.UUID, reports: Sequence[Report], source: str) -> Recorded:
+    """Store what somebody reported and fold it into the rules as facts of their instants; all or nothing.
+
+    A report whose number is stored already is counted as repeated and changes nothing. What pictures decide is only
+    written down, and so is what happened during a pause and all that comes when the books are closed. Raises
     ``EventRefused`` for a severity that does not exist.
     """
-    if severity not in (None, *Severity.values):
-        raise EventRefused("A severity is 1 (low), 2 (medium) or 3 (high).")
-    monitor = _locked(session_id)
-    policy = monitor.session.policy.rules
-    log = MonitoringLog.objects.create(
-        session=monitor.session,
-        event_type=event_type,
-        severity=severity or Severity.LOW,
-        source=source,
-        occurred_at=occurred_at,
-        detail=dict(detail or {}),
+    if any(report.severity not in (None, *Severity.values) for report in reports):
+        raise EventRefused(_("A severity is 1 (low), 2 (medium) or 3 (high)."))
+    monitor = lock_monitor(session_id)
+    fresh = _unheard(monitor.session, reports)
+    logs = [_log(monitor.session, report, source) for report in fresh]
+    if len(logs) == 1:
+        logs[0].save()
+    else:
+        MonitoringLog.objects.bulk_create(logs)
+    return Recorded(logs=logs, repeated=len(reports) - len(fresh), activities=_fold_reports(monitor, logs))
+
+
+@transaction.atomic
+def record_refusal(
+    *, session_id: uuid.UUID, event_type: str, detail: Mapping[str, Any], occurred_at: datetime | None = None
+) -> list[SuspiciousActivity]:
+    """Log that something unusable came in, at most once in a while per kind; returns what changed."""
+    monitor = lock_monitor(session_id)
+    server, now = MonitoringLog.Source.SERVER, timezone.now()
+    recent = MonitoringLog.objects.filter(
+        session=monitor.session, event_type=event_type, source=server, received_at__gt=now - REFUSALS_EVERY
     )
-    moment = reported_moment(log, policy)
-    if moment is None or monitor.finished_at is not None:
+    if recent.exists():
         return []
-    moment = replace(moment, at=max(moment.at, monitor.state["last_at"] or 0.0))
-    monitor.state, changes = rules.step(monitor.state, moment, policy)
-    monitor.save(update_fields=["state"])
-    return _write(monitor, policy, changes, {})
+    report = Report(event_type, occurred_at or now, detail=detail)
+    return record_events(session_id=session_id, reports=[report], source=server).activities
 
 
-def reported_moment(log: MonitoringLog, policy: Policy) -> rules.Moment | None:
-    """Return what a report feeds the rules with; None for kinds that only pictures decide."""
-    if not policy.rule(log.event_type).instant:
+@transaction.atomic
+def next_seq(*, session_id: uuid.UUID) -> int:
+    """Return a number for what came without one: microseconds since 1970, far from numbers counted from 0."""
+    monitor = lock_monitor(session_id)
+    monitor.last_server_seq = max(monitor.last_server_seq + 1, time.time_ns() // 1000)
+    monitor.save(update_fields=["last_server_seq"])
+    return monitor.last_server_seq
+
+
+def seen_moment(facts: Facts, policy: Policy) -> rules.Moment:
+    """Return what a picture's facts feed the rules with; senses that the policy switched off say nothing."""
+    facts = wanted_facts(facts, policy)
+    return rules.Moment(facts.captured_at, facts.seq, read_cues(facts, policy), examined_senses(facts))
+
+
+def reported_moment(log: MonitoringLog, policy: Policy, pauses: Sequence[Pause] = ()) -> rules.Moment | None:
+    """Return what a report feeds the rules with; None for what does not count.
+
+    That are kinds which only pictures decide or that are not enabled, and what a browser saw during one of ``pauses``.
+    """
+    rule = policy.rule(log.event_type)
+    if not (rule.instant and rule.enabled) or (not log.is_trusted and _is_within(log.believed_at, pauses)):
         return None
-    numbers = {key: value for key, value in log.detail.items() if key != "severity"}
+    numbers = {key: value for key, value in log.detail.items() if key not in ("severity", "reported_by")}
+    if log.source in (MonitoringLog.Source.CLIENT, MonitoringLog.Source.PROCTOR):
+        numbers["reported_by"] = log.source
     if log.severity > Severity.LOW:
         numbers["severity"] = log.severity
     return rules.Moment(log.believed_at.timestamp(), -1, {log.event_type: Cue(True, 1.0, numbers)})
@@ -161,7 +225,7 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     assessment = Assessment.objects.get(session=session, policy=session.policy)
     if monitor.finished_at is not None or session.ended_at is None:
         return assessment
-    policy = session.policy.rules
+    policy = session.rules
     monitor.state, changes = rules.finish(monitor.state, session.ended_at.timestamp(), policy)
     monitor.finished_at = timezone.now()
     monitor.save(update_fields=["state", "finished_at"])
@@ -171,8 +235,10 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     return assessment
 
 
-def _locked(session_id: uuid.UUID) -> SessionMonitor:
-    SessionMonitor.objects.select_for_update().get(pk=session_id)
+def lock_monitor(session_id: uuid.UUID) -> SessionMonitor:
+    """Return the session's monitor with its session and policy; until the transaction ends nobody else changes it."""
+    if SessionMonitor.objects.select_for_update().filter(pk=session_id).first() is None:
+        open_monitor(session=ExamSession.objects.get(pk=session_id))  # it died between the start and the monitor
     return SessionMonitor.objects.select_related("session__policy").get(pk=session_id)
 
 
@@ -196,6 +262,48 @@ def _fresh(session: ExamSession, batch: Batch) -> tuple[list[Facts], list[Unread
         del wanted[seq]
     items = sorted(wanted.values(), key=lambda item: item.captured_at)
     return [one for one in items if isinstance(one, Facts)], [one for one in items if isinstance(one, Unreadable)]
+
+
+def _unheard(session: ExamSession, reports: Sequence[Report]) -> list[Report]:
+    """Return the reports that are not stored yet, each number once and those without a number all."""
+    numbered = {report.seq: report for report in reversed(reports) if report.seq is not None}
+    stored = set(MonitoringLog.objects.filter(session=session, seq__in=numbered).values_list("seq", flat=True))
+    return [
+        report
+        for report in reports
+        if report.seq is None or (numbered[report.seq] is report and report.seq not in stored)
+    ]
+
+
+def _log(session: ExamSession, report: Report, source: str) -> MonitoringLog:
+    return MonitoringLog(
+        session=session,
+        event_type=report.event_type,
+        severity=report.severity or Severity.LOW,
+        source=source,
+        occurred_at=report.occurred_at,
+        detail=dict(report.detail),
+        seq=report.seq,
+    )
+
+
+def _fold_reports(monitor: SessionMonitor, logs: Sequence[MonitoringLog]) -> list[SuspiciousActivity]:
+    if monitor.finished_at is not None:
+        return []
+    policy, pauses = monitor.session.rules, pauses_of(monitor.session)
+    moments = [moment for log in logs if (moment := reported_moment(log, policy, pauses))]
+    changes: list[rules.Change] = []
+    for moment in sorted(moments, key=lambda moment: moment.at):
+        monitor.state, more = rules.report(monitor.state, moment, policy)
+        changes += more
+    if not changes:
+        return []
+    monitor.save(update_fields=["state"])
+    return _write(monitor, policy, changes, {})
+
+
+def _is_within(at: datetime, pauses: Sequence[Pause]) -> bool:
+    return any(start <= at and (end is None or at < end) for start, end in pauses)
 
 
 def _count(monitor: SessionMonitor, fresh: list[Facts], unreadable: list[Unreadable]) -> None:
@@ -234,13 +342,13 @@ def _write(
     if missing is not None:
         assessment.missing_detectors = missing
     activities = write_changes(assessment, changes, policy, pictures)
-    write_state(assessment, policy, monitor.state, duration_s=_duration(monitor))
+    write_state(assessment, policy, monitor.state, duration_s=watched_s(session, monitor.state))
     return activities
 
 
-def _duration(monitor: SessionMonitor) -> float:
-    """Seconds on the clock up to the last moment known: an open session is not blamed for the time to come."""
-    session, last_at = monitor.session, monitor.state["last_at"]
+def watched_s(session: ExamSession, state: rules.State) -> float:
+    """Return seconds on the clock up to the last moment known: an open session is not blamed for the time to come."""
+    last_at = state["last_at"]
     if session.started_at is None or last_at is None:
         return 0.0
     return max(0.0, float(last_at) - session.started_at.timestamp() - session.paused_seconds)

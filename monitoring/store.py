@@ -83,10 +83,11 @@ def _keep_evidence(activity: SuspiciousActivity, change: Change, seq: int, data:
         raise
     if old_name and old_name != evidence.file.name:
         storage = evidence.file.storage
-        transaction.on_commit(lambda: _delete_unused(storage, old_name))
+        transaction.on_commit(lambda: delete_unused(storage, old_name))
 
 
-def _delete_unused(storage: Any, name: str) -> None:
+def delete_unused(storage: Any, name: str) -> None:
+    """Delete a picture's file unless other evidence still shows it."""
     if not Evidence.objects.filter(file=name).exists():
         storage.delete(name)
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy
 from exams.kinds import Kind, Severity
 from exams.models import ExamSession
 from exams.policy import Policy
+from monitoring.explain import duration_text, explanation_of
 from monitoring.models import Assessment, Evidence, Observation, ReviewDecision, SuspiciousActivity
 from monitoring.timeline import Bar, Lane, Timeline, clock, examined_stretches
 from vision.types import Sense
@@ -131,18 +132,6 @@ class Activity:
         return duration_text(self.duration_s)
 
 
-def duration_text(seconds: float) -> str:
-    """Return a duration in words: ``4.5 s``, ``2 min 05 s``, ``1 h 02 min``."""
-    if seconds < 10 and seconds != int(seconds):
-        return f"{seconds:.1f} s"
-    whole = int(seconds + 0.5)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-
-
 def kind_label(kind: str) -> str:
     """Return the kind in words; an unknown kind is its own name."""
     return str(Kind(kind).label) if kind in Kind.values else kind
@@ -150,13 +139,15 @@ def kind_label(kind: str) -> str:
 
 def coverage_of(assessment: Assessment) -> tuple[SenseCoverage, ...]:
     """Return one row per sense, with a plain note where nothing could be examined."""
-    senses, missing = assessment.policy.rules.senses, assessment.missing_detectors
+    policy, missing = assessment.policy.rules, assessment.missing_detectors
+    examined = policy.without(assessment.session.muted).senses
     rows = []
     for sense in Sense:
-        share = float(assessment.coverage.get(sense, 0.0)) if sense in senses else None
+        share = float(assessment.coverage.get(sense, 0.0)) if sense in examined else None
         note = ""
         if share is None:
-            note = _("Switched off by the exam's policy.")
+            muted = sense in policy.senses
+            note = _("Muted for this candidate.") if muted else _("Switched off by the exam's policy.")
         elif share == 0:
             note = _("Not examined at any time.")
             if sense in missing:
@@ -189,7 +180,7 @@ def _activity(row: SuspiciousActivity, session: ExamSession, end: datetime) -> A
         ended_at=row.ended_at,
         offset_s=offset_in(session, row.started_at),
         duration_s=round(max(0.0, ((row.ended_at or end) - row.started_at).total_seconds()), 3),
-        explanation=row.explanation,
+        explanation=explanation_of(row),
         decisions=decisions_of(row.decisions.all()),
         evidence=None if evidence is None else _picture(evidence),
     )

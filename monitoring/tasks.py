@@ -4,6 +4,7 @@ import uuid
 
 from celery import shared_task
 
+from exams.breaks import resume_overdue
 from exams.lifecycle import expire_overdue as expire_overdue_sessions
 from monitoring import analysis, queue, replay
 
@@ -36,5 +37,6 @@ def sweep() -> None:
 
 @shared_task
 def expire_overdue() -> None:
-    """Close sessions whose time is up."""
+    """Let the clock run again where a break is used up, then close sessions whose time is up."""
+    resume_overdue()
     expire_overdue_sessions()

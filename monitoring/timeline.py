@@ -6,9 +6,12 @@ sheet, and a plain attribute that looks right on paper, where no style sheet rea
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import escape, quoteattr
+
+from django.utils.translation import gettext as _
 
 WIDTH, RIGHT = 1000, 18
 TOP, LANE, AXIS = 8, 28, 26
@@ -19,7 +22,6 @@ MOST_TICKS = 10
 LABEL_LENGTH = 26
 HEIGHTS = {1: 8, 2: 14, 3: 20}
 COLOURS = {1: "#5b7c99", 2: "#c77700", 3: "#b3261e"}
-EXAMINED = "Examined"
 INK, QUIET, RULE, SEEN = "#1b1f24", "#59636e", "#d0d7de", "#3f8f5f"
 
 
@@ -98,7 +100,7 @@ def clock(seconds: float) -> str:
 
 
 def draw(timeline: Timeline, *, description: str, width: int = WIDTH) -> str:
-    """Return the timeline as one SVG element of ``width`` units, letters being 13 high; pure, so always the same."""
+    """Return the timeline as one SVG element of ``width`` units, letters being 13 high; the words are the reader's."""
     return _Drawing(timeline, width).svg(description)
 
 
@@ -115,7 +117,7 @@ class _Drawing:
     def __init__(self, timeline: Timeline, width: int) -> None:
         self.timeline, self.duration_s = timeline, timeline.duration_s
         longest = max((len(_shortened(lane.label)) for lane in timeline.lanes), default=0)
-        self.left = 16 + LETTER * max(longest, len(EXAMINED))
+        self.left = 16 + LETTER * max(longest, len(_shortened(_("Examined"))))
         self.right = width - RIGHT
         self.width = width
         self.bottom = TOP + LOOKED_AT + LANE * max(1, len(timeline.lanes))
@@ -158,17 +160,21 @@ class _Drawing:
 
     def _background(self) -> list[str]:
         """The row that says what was examined, and hatching over every lane where nothing was."""
-        parts = [self._label(EXAMINED, TOP + 6.5, "tl-quiet", QUIET)]
+        parts = [self._label(_("Examined"), TOP + 6.5, "tl-quiet", QUIET)]
         seen, unseen = f'class="tl-seen" rx="2" fill="{SEEN}"', 'fill="url(#unexamined)"'
         gaps = gaps_between(self.timeline.examined, self.duration_s)
-        parts += [self._stretch(item, "Examined", seen, TOP + 3, 7) for item in self.timeline.examined]
-        parts += [self._stretch(gap, "Not examined", unseen, TOP, self.bottom - TOP) for gap in gaps]
+        parts += [
+            self._stretch(item, _("Examined %(start)s to %(end)s"), seen, TOP + 3, 7) for item in self.timeline.examined
+        ]
+        parts += [
+            self._stretch(gap, _("Not examined %(start)s to %(end)s"), unseen, TOP, self.bottom - TOP) for gap in gaps
+        ]
         return parts
 
     def _stretch(self, stretch: Stretch, what: str, look: str, y: float, height: float) -> str:
         x = self._x(stretch.start_s)
         width = max(0.5, self._x(stretch.end_s) - x)
-        title = escape(f"{what} {clock(stretch.start_s)} to {clock(stretch.end_s)}")
+        title = escape(what % {"start": clock(stretch.start_s), "end": clock(stretch.end_s)})
         return (
             f'<rect {look} x="{x:.1f}" y="{y:g}" width="{width:.1f}" height="{height:g}"><title>{title}</title></rect>'
         )
@@ -202,8 +208,13 @@ class _Drawing:
 
     def _empty(self) -> str:
         y = TOP + LOOKED_AT + LANE / 2 + 4.5
-        return f'<text class="tl-quiet" x="{self.left + 14:.1f}" y="{y:g}" fill="{QUIET}">No suspicious activity</text>'
+        text = escape(_("No suspicious activity"))
+        return f'<text class="tl-quiet" x="{self.left + 14:.1f}" y="{y:g}" fill="{QUIET}">{text}</text>'
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= LABEL_LENGTH else text[: LABEL_LENGTH - 1].rstrip() + "…"
+    if len(text) <= LABEL_LENGTH:
+        return text
+    # At the end of a word, since half a Bangla letter cannot be drawn; a name that is one long word has none.
+    short = textwrap.shorten(text, LABEL_LENGTH, placeholder="…")
+    return short if short != "…" else text[: LABEL_LENGTH - 1] + "…"

@@ -21,4 +21,25 @@ def production_services(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         messages.append(
             checks.Warning("Analysis runs inside the web process.", hint="Set REDIS_URL.", id="proctoring.W002")
         )
+    plain = [origin for origin in settings.CORS_ALLOWED_ORIGINS if origin.startswith("http://")]
+    if plain:
+        messages.append(
+            checks.Warning(
+                f"Pages that anyone on the way can change may use the interface: {', '.join(plain)}.",
+                hint="Serve them over HTTPS and say so in ALLOWED_ORIGINS.",
+                id="proctoring.W005",
+            )
+        )
     return messages
+
+
+@register(Tags.security, deploy=True)
+def face_key(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
+    """Complain where faces cannot be recognised, or their key protects something else as well."""
+    if not settings.FACE_KEY:
+        return [checks.Warning("Nobody can sign in by face.", hint="Set FACE_KEY.", id="proctoring.W003")]
+    others = (settings.SECRET_KEY, settings.JWT_SECRET)
+    if any(settings.FACE_KEY in other or other in settings.FACE_KEY for other in others):
+        hint = "Make a key for faces alone, put the present one into FACE_KEY_PREVIOUS and run reencrypt_faces."
+        return [checks.Warning("FACE_KEY is used for something else as well.", hint=hint, id="proctoring.W004")]
+    return []

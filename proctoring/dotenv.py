@@ -3,6 +3,7 @@
 Needs nothing but Python, because the settings cannot be read before it has run.
 """
 
+import base64
 import os
 import secrets
 import sys
@@ -12,6 +13,8 @@ from pathlib import Path
 TEXT = """\
 # Made once by `make run` for this machine; the README's table lists every setting. Keep it to yourself.
 SECRET_KEY={secret_key}
+# Encrypts what is kept of faces; without it, or with another one, everybody must enrol again.
+FACE_KEY={face_key}
 # Right for a laptop, wrong for a server that others reach: there, set DEBUG=0 and ALLOWED_HOSTS.
 DEBUG=1
 """
@@ -26,7 +29,8 @@ def write_env(path: Path) -> bool:
         return False
     handle, aside = tempfile.mkstemp(dir=path.parent, prefix=".env-")  # for the owner only
     with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(TEXT.format(secret_key=secrets.token_urlsafe(50)))
+        face_key = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        file.write(TEXT.format(secret_key=secrets.token_urlsafe(50), face_key=face_key))
     try:
         os.link(aside, path)
     except FileExistsError:

@@ -1,35 +1,52 @@
 """All settings, read from the environment and from ``.env``; README has the table."""
 
 import os
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
+from proctoring import __version__
+from proctoring.environment import (
+    MARIADB,
+    POSTGRESQL,
+    SQLITE,
+    Environment,
+    read_database_url,
+    read_origins,
+    read_redis_url,
+    read_secrets,
+)
+from proctoring.face_settings import read_face_distance, read_face_keys
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-if env.bool("READ_DOT_ENV", default=True):
+env = Environment()
+if env.flag("READ_DOT_ENV", default=True):
     env.read_env(BASE_DIR / ".env")
 
-VAR_DIR = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
+VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
 VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 # --- security ---------------------------------------------------------------------------------------------------------
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="")
-if len(SECRET_KEY) < 32:
-    raise ImproperlyConfigured(
-        "SECRET_KEY is missing or shorter than 32 characters: run `make run` once, which writes one to .env, or set it."
-    )
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+DEBUG = env.flag("DEBUG")
+SECRET_KEY, JWT_SECRET = read_secrets(env.text("SECRET_KEY"), env.text("JWT_SECRET"))
+ALLOWED_HOSTS = env.texts("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+CSRF_TRUSTED_ORIGINS = env.texts("CSRF_TRUSTED_ORIGINS")
 # Behind a proxy that ends TLS; off by default so that a laptop works over plain HTTP.
-SECURE = env.bool("SECURE", default=False)
+SECURE = env.flag("SECURE")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
+# So many proxies of ours stand before the server and write down, in X-Forwarded-For, who called them. With none the
+# header is whatever the caller likes, and is not looked at.
+TRUSTED_PROXIES = env.number("TRUSTED_PROXIES", default=0, least=0, most=10)
+# Browser clients on other origins; a front end under development usually runs on port 3000.
+CORS_ALLOWED_ORIGINS = read_origins(
+    "ALLOWED_ORIGINS", env.texts("ALLOWED_ORIGINS", default=["http://localhost:3000"] if DEBUG else [])
+)
+CORS_URLS_REGEX = r"^/(api/|health|schema|$)"
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "Content-Language", "Retry-After"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -43,7 +60,13 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "channels",
+    "corsheaders",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "axes",
     "proctoring.apps.ProctoringConfig",
     "accounts",
     "exams",
@@ -53,13 +76,17 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
+    "proctoring.middleware.api_guard",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "proctoring.middleware.chosen_language",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 TEMPLATES = [
     {
@@ -80,19 +107,32 @@ ASGI_APPLICATION = "proctoring.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- database ---------------------------------------------------------------------------------------------------------
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{VAR_DIR / 'db.sqlite3'}")}
-if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
+_database_url = env.text("DATABASE_URL")
+_database: dict[str, Any] = (
+    read_database_url("DATABASE_URL", _database_url)
+    if _database_url
+    else {"ENGINE": SQLITE, "NAME": str(VAR_DIR / "db.sqlite3")}
+)
+_options_of: dict[str, dict[str, Any]] = {
     # One writer at a time, queued at BEGIN instead of failing at the first write.
-    _options = {
+    SQLITE: {
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
-    }
-elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    _options = {"pool": True}
-else:
-    _options = {}
-DATABASES["default"]["OPTIONS"] = _options | DATABASES["default"].get("OPTIONS", {})
+    },
+    POSTGRESQL: {"pool": True},
+    # Text that is too long or a number out of range is an error there as everywhere, not something to cut to size.
+    MARIADB: {
+        "charset": "utf8mb4",
+        "isolation_level": "read committed",
+        "init_command": "SET sql_mode='STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION'",
+    },
+}
+_database["OPTIONS"] = _options_of[_database["ENGINE"]] | _database.get("OPTIONS", {})
+DATABASES = {"default": _database}
+if _database["ENGINE"] == MARIADB:
+    # Unique constraints with a condition or over an expression will not be made, say these; our backend makes them.
+    SILENCED_SYSTEM_CHECKS = ["models.W036", "models.W044"]
 
 # --- people -----------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
@@ -106,12 +146,117 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = "admin:login"
+LOGIN_REDIRECT_URL = "admin:index"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# Five wrong passwords or faces from one address close that account for that address for a while. Not for everybody:
+# nobody may lock a candidate out of an exam from elsewhere.
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False  # it opens again, even for somebody who keeps on trying
+AXES_USERNAME_CALLABLE = "accounts.lockout.account_name"
+AXES_CLIENT_IP_CALLABLE = "accounts.addresses.client_address"
+AXES_LOCKOUT_CALLABLE = "proctoring.lockout.answer_locked_out"
+AXES_DISABLE_ACCESS_LOG = True  # it would open a session for every client that signs in with a token
+AXES_VERBOSE = False
+
+# Recognition by face: without a key of its own everything else works and face calls answer 503.
+FACE_KEY, FACE_KEY_PREVIOUS = read_face_keys(env.text("FACE_KEY"), env.texts("FACE_KEY_PREVIOUS"))
+FACE_MAX_DISTANCE = read_face_distance(env.text("FACE_MAX_DISTANCE", "0.5"))
+# One picture, which a photo of the person passes as well.
+FACE_SINGLE_PICTURE_LOGIN = env.flag("FACE_SINGLE_PICTURE_LOGIN")
+
+# --- the interface for programs ---------------------------------------------------------------------------------------
+SIMPLE_JWT = {
+    "SIGNING_KEY": JWT_SECRET,
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=env.number("ACCESS_TOKEN_MINUTES", default=30, most=24 * 60)),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=1),
+    "ROTATE_REFRESH_TOKENS": True,
+    "BLACKLIST_AFTER_ROTATION": True,
+    "CHECK_REVOKE_TOKEN": True,  # a changed password ends every token
+    "UPDATE_LAST_LOGIN": False,
+}
+# One request: the largest is a picture and its events in base64.
+MAX_REQUEST_BYTES = 20 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = MAX_REQUEST_BYTES
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.authentication.TokenAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["proctoring.parsers.StrictJSONParser"],
+    "DEFAULT_PAGINATION_CLASS": "accounts.pagination.Pages",
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "proctoring.filters.StableOrdering",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "proctoring.schema.Schema",
+    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
+    "NUM_PROXIES": TRUSTED_PROXIES,
+    # A hall of candidates may share one address, so anonymous limits are wide; lock-out guards single accounts.
+    "DEFAULT_THROTTLE_RATES": {
+        "sign_in": "300/min",
+        "register": "120/min",
+        "intake": "1200/min",
+        "submit": "60/min",
+    },
+    "DEFAULT_METADATA_CLASS": None,  # the description says all there is; OPTIONS is for preflights
+    "EXCEPTION_HANDLER": "proctoring.errors.handle_error",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Proctoring",
+    "DESCRIPTION": "Candidates sit exams, the server watches and points, a human decides.",
+    "VERSION": __version__,
+    "LICENSE": {"name": "MIT", "identifier": "MIT"},
+    "TAGS": [
+        {"name": "service", "description": "What this is, and whether it works."},
+        {"name": "accounts", "description": "Who somebody is: registration, tokens, faces, consents."},
+        {"name": "exams", "description": "What is sat, by whom, under which rules."},
+        {"name": "sessions", "description": "One candidate's one sitting, from the system check to its end."},
+        {"name": "intake", "description": "What a candidate's browser sends: pictures, sound, events."},
+        {"name": "monitoring", "description": "What was seen, what it weighs, and what humans decided."},
+        {"name": "submissions", "description": "Code that candidates hand in; every version is kept."},
+        {"name": "admin", "description": "Users and figures across sessions."},
+        {"name": "reports", "description": "What can be kept of a session: PDF and JSON."},
+    ],
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "proctoring.schema.name_operations",
+    ],
+    "SWAGGER_UI_SETTINGS": {"deepLinking": True, "persistAuthorization": False, "docExpansion": "none", "filter": True},
+    # Fields of the same name with different choices.
+    "ENUM_NAME_OVERRIDES": {
+        "SessionStatus": "exams.models.SessionStatus",
+        "SessionSource": "exams.models.ExamSession.Source",
+        "ReportState": "reports.models.SessionReport.Status",
+        "LogSource": "monitoring.models.MonitoringLog.Source",
+        "Severity": "exams.kinds.Severity",
+        "RiskLevel": "exams.kinds.RiskLevel",
+        "Verdict": "monitoring.models.ReviewDecision.Verdict",
+        "VerdictOrUndecided": ["confirmed", "dismissed", "escalated", "undecided"],
+        "Outcome": "monitoring.models.ReviewDecision.Outcome",
+        "Role": "accounts.models.Role",
+    },
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
 
 # --- languages and time -----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("bn", "বাংলা")]
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_TZ = True
+LOCALE_PATHS = [BASE_DIR / "proctoring" / "locale"]
 
 # --- files ------------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
@@ -121,18 +266,25 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files need no collecting step; a proxy may serve a collected STATIC_ROOT instead.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = DEBUG
-MEDIA_ROOT = Path(env.str("MEDIA_ROOT", default=str(VAR_DIR / "media")))
+MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
 # Pictures of people are served by views that check who asks, never from an open address.
 MEDIA_URL = ""
-FRAME_SPOOL = Path(env.str("FRAME_SPOOL", default=str(VAR_DIR / "spool")))
-FRAME_QUEUE_LENGTH = env.int("FRAME_QUEUE_LENGTH", default=240)
+FRAME_SPOOL = Path(env.text("FRAME_SPOOL", str(VAR_DIR / "spool")))
+FRAME_QUEUE_LENGTH = env.number("FRAME_QUEUE_LENGTH", default=240)
+FRAME_WAIT_S = env.number("FRAME_WAIT_S", default=10, least=0, most=60)
+# How long the end of a session waits for its scores to be final; they are told as they stand after that.
+END_WAIT_S = 5.0
 os.environ.setdefault("PROCTORING_MODELS", str(VAR_DIR / "models"))
 
+# --- where it listens -------------------------------------------------------------------------------------------------
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", default=8000, most=65535)
+
 # --- background work --------------------------------------------------------------------------------------------------
-REDIS_URL = env.str("REDIS_URL", default="")
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default=REDIS_URL or "memory://localhost")
+REDIS_URL = read_redis_url("REDIS_URL", env.text("REDIS_URL"))
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL or "memory://localhost")
 # Without a broker the worker and beat live inside the server process.
-EMBEDDED_WORKER = env.bool("EMBEDDED_WORKER", default=CELERY_BROKER_URL.startswith("memory://"))
+EMBEDDED_WORKER = env.flag("EMBEDDED_WORKER", default=CELERY_BROKER_URL.startswith("memory://"))
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 if CELERY_BROKER_URL.startswith("memory://"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01}
@@ -141,13 +293,14 @@ CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
-CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.int("WORKER_MAX_MEMORY_KB", default=1_500_000)
+CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.number("WORKER_MAX_MEMORY_KB", default=1_500_000)
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_ROUTES = {"monitoring.tasks.analyze_session": {"queue": "vision"}, "reports.tasks.*": {"queue": "reports"}}
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "monitoring.tasks.sweep", "schedule": 10.0},
     "reports": {"task": "reports.tasks.sweep_reports", "schedule": 60.0},
     "expire": {"task": "monitoring.tasks.expire_overdue", "schedule": 30.0},
+    "tokens": {"task": "accounts.tasks.forget_tokens", "schedule": 6 * 3600.0},
 }
 CHANNEL_LAYERS = {
     "default": (
@@ -174,5 +327,5 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="WARNING")},
+    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING").upper()},
 }

@@ -25,6 +25,7 @@ from monitoring.admin_parts import WatchedAdmin
 from monitoring.admin_views import staff_user
 from monitoring.selectors import visible_sessions
 from reports.models import SessionReport
+from reports.services import is_outdated
 from reports.tasks import request_report
 
 VIEW, MAKE = "reports.view_sessionreport", "reports.add_sessionreport"
@@ -117,19 +118,9 @@ class ReportedSessionAdmin(SessionAdmin):
         return {
             **context,
             "report": report if user.has_perm(VIEW) else None,
-            "report_is_old": report is not None and _is_old(report, context),
+            "report_is_old": report is not None and is_outdated(report),
             "can_make_report": user.has_perm(MAKE),
         }
-
-
-def _is_old(report: SessionReport, context: dict[str, Any]) -> bool:
-    """Whether the session was judged again, by the machine or by a human, after its report was made."""
-    if report.generated_at is None:
-        return False
-    assessment, decision = context["assessment"], context["session_decision"]
-    changes = [assessment.computed_at] if assessment else []
-    changes += [decision.decided_at] if decision else []
-    return any(change > report.generated_at for change in changes)
 
 
 admin.site.unregister(ExamSession)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext as _
 
 from exams.models import ExamSession
 from monitoring import summary
+from monitoring.explain import duration_text
 from monitoring.models import Assessment, MonitoringLog
 from monitoring.selectors import current_assessment
 from monitoring.timeline import Stretch, Timeline, clock, gaps_between
@@ -25,6 +26,7 @@ PICTURE_WIDTH = 560
 PICTURE_QUALITY = 80
 GAP_KINDS = ("NETWORK_GAP", "RECORDING_GAP", "NO_FRAME_RECEIVED", "INVALID_IMAGE")
 SHOWN_GAPS = 100
+REASON_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class Scores:
 
     risk_score: float
     risk_level: str
+    risk_label: str
     reviewed_risk_score: float
     trust_score: float
     compliance_score: float | None
@@ -113,13 +116,16 @@ def _plain(value: Any) -> str:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def build_context(session: ExamSession) -> ReportContext:
-    """Read all that the report of this session says, in the site's language whoever asks."""
-    with translation.override(settings.LANGUAGE_CODE), timezone.override(None):
-        return _build(session, current_assessment(session))
+def build_context(session: ExamSession, *, language: str = "", pictures: bool = True) -> ReportContext:
+    """Read all that the report of this session says, in the site's language whoever asks, unless another is named.
+
+    Without ``pictures`` the kept files are still compared with their SHA-256, but not made ready for print.
+    """
+    with translation.override(language or settings.LANGUAGE_CODE), timezone.override(None):
+        return _build(session, current_assessment(session), pictures)
 
 
-def _build(session: ExamSession, assessment: Assessment | None) -> ReportContext:
+def _build(session: ExamSession, assessment: Assessment | None, pictures: bool) -> ReportContext:
     policy = assessment.policy if assessment is not None else session.policy
     activities = summary.activities_of(assessment, session) if assessment is not None else ()
     timeline = summary.timeline_of(session, policy.rules, activities)
@@ -137,7 +143,7 @@ def _build(session: ExamSession, assessment: Assessment | None) -> ReportContext
         created_at=session.created_at,
         started_at=session.started_at,
         ended_at=session.ended_at,
-        duration=summary.duration_text(session.duration.total_seconds()),
+        duration=duration_text(session.duration.total_seconds()),
         policy_version=policy.version,
         frames=_frames(session),
         scores=None if assessment is None else _scores(assessment),
@@ -145,7 +151,7 @@ def _build(session: ExamSession, assessment: Assessment | None) -> ReportContext
         coverage=() if assessment is None else summary.coverage_of(assessment),
         timeline=timeline,
         unexamined=_stretches(gaps_between(timeline.examined, timeline.duration_s)),
-        entries=tuple(Entry(item, _picture(item.evidence)) for item in activities),
+        entries=tuple(Entry(item, _picture(item.evidence, pictures)) for item in activities),
         decisions=summary.session_decisions(session),
         gaps=gaps[:SHOWN_GAPS],
         more_gaps=max(0, len(gaps) - SHOWN_GAPS),
@@ -156,6 +162,7 @@ def _scores(assessment: Assessment) -> Scores:
     return Scores(
         risk_score=assessment.risk_score,
         risk_level=assessment.risk_level,
+        risk_label=str(assessment.get_risk_level_display()),
         reviewed_risk_score=assessment.reviewed_risk_score,
         trust_score=assessment.trust_score,
         compliance_score=assessment.compliance_score,
@@ -169,13 +176,13 @@ def _frames(session: ExamSession) -> dict[str, int]:
 
 
 def _log_gaps(session: ExamSession) -> tuple[LogGap, ...]:
-    logs = MonitoringLog.objects.filter(session=session, event_type__in=GAP_KINDS)
+    logs = MonitoringLog.objects.filter(session=session, clearing__isnull=True, event_type__in=GAP_KINDS)
     return tuple(
         LogGap(
             offset=clock(summary.offset_in(session, log.occurred_at)),
             label=summary.kind_label(log.event_type),
             duration=_gap_duration(detail.get("duration_s")),
-            reason=str(detail.get("reason", "")),
+            reason=str(detail.get("reason", ""))[:REASON_LENGTH],
         )
         for log in logs
         for detail in (log.detail if isinstance(log.detail, dict) else {},)
@@ -191,10 +198,10 @@ def _stretches(stretches: tuple[Stretch, ...]) -> tuple[str, ...]:
 
 def _gap_duration(seconds: Any) -> str:
     # Logs may come from browsers, so what they hold need not be a number.
-    return summary.duration_text(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e7 else ""
+    return duration_text(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e7 else ""
 
 
-def _picture(evidence: summary.EvidencePicture | None) -> Picture | None:
+def _picture(evidence: summary.EvidencePicture | None, for_print: bool) -> Picture | None:
     """Read the kept file, compare it with its SHA-256 and make it smaller; whatever is wrong becomes a note."""
     if evidence is None:
         return None
@@ -206,7 +213,7 @@ def _picture(evidence: summary.EvidencePicture | None) -> Picture | None:
     if hashlib.sha256(data).hexdigest() != evidence.sha256:
         return Picture(evidence.sha256, _("The evidence file was changed after it was kept; it is not shown."))
     try:
-        return Picture(evidence.sha256, data=_smaller(data))
+        return Picture(evidence.sha256, data=_smaller(data) if for_print else None)
     except (OSError, ValueError):
         return Picture(evidence.sha256, _("The evidence file cannot be shown as a picture."))
 

@@ -11,6 +11,7 @@ from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 
 from monitoring import summary
 from monitoring.timeline import draw
@@ -24,8 +25,8 @@ TIMELINE_WIDTH = 760
 
 def render_html(context: ReportContext, *, generated_at: datetime) -> str:
     """Return the report as HTML, in the site's language and time zone whoever asks."""
-    drawing = draw(context.timeline, description="Timeline", width=TIMELINE_WIDTH)
     with translation.override(settings.LANGUAGE_CODE), timezone.override(None):
+        drawing = draw(context.timeline, description=_("Timeline"), width=TIMELINE_WIDTH)
         return render_to_string(
             TEMPLATE,
             {

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from exams.models import ExamSession
+from monitoring.models import Assessment, ReviewDecision
 from reports import pdf
 from reports.context import ReportContext, build_context
 from reports.models import SessionReport
@@ -33,6 +34,22 @@ def render_pdf(session: ExamSession) -> bytes:
 def mark_requested(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
     """Write down that a report was asked for; until it is there, the one before it stays."""
     return _mark(session.pk, status=SessionReport.Status.PENDING, requested_by=requested_by)
+
+
+def pending_report(session: ExamSession) -> SessionReport | None:
+    """Return the row of a report that is being made, locked; None where none is, or the message about it was lost."""
+    recent = SessionReport.objects.filter(session=session, status=SessionReport.Status.PENDING)
+    return recent.filter(requested_at__gt=timezone.now() - OVERDUE).select_for_update().first()
+
+
+def is_outdated(report: SessionReport) -> bool:
+    """Say whether the session was judged again, by the machine or by a human, after its report was made."""
+    made_at = report.generated_at
+    if made_at is None:
+        return False
+    judged = Assessment.objects.filter(session=report.session_id, is_current=True, computed_at__gt=made_at)
+    decided = ReviewDecision.objects.filter(session=report.session_id, activity__isnull=True, decided_at__gt=made_at)
+    return judged.exists() or decided.exists()
 
 
 def sessions_without_report() -> list[uuid.UUID]:

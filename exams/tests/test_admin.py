@@ -26,6 +26,7 @@ def form(exam: Exam | None = None, **fields: object) -> dict[str, object]:
         "code": exam.code if exam else "new-exam",
         "title": "Geometry",
         "duration_minutes": "45",
+        "candidate_sees": "scores",
         "problems-TOTAL_FORMS": "0",
         "problems-INITIAL_FORMS": "0",
         "policies-TOTAL_FORMS": str(versions),
@@ -166,9 +167,27 @@ def test_it_assigns_candidates_found_by_name(client, teacher, exam):
     query = {"term": "one", "app_label": "exams", "model_name": "examassignment", "field_name": "candidate"}
     found = json.loads(client.get(reverse("admin:autocomplete"), query).content)
     assert [row["id"] for row in found["results"]] == [str(candidate.pk)]
-    row = {"assignments-TOTAL_FORMS": "1", "assignments-0-candidate": str(candidate.pk)}
-    client.post(page(exam), form(exam, **row, **{"assignments-0-extra_minutes": "15"}))
-    assert exam.assignments.get().extra_minutes == 15
+    row = {"candidate": str(candidate.pk), "extra_minutes": "15", "time_factor": "1.5", "break_minutes": "5"}
+    sent = {f"assignments-0-{name}": value for name, value in row.items()} | {"assignments-TOTAL_FORMS": "1"}
+    answer = client.post(page(exam), form(exam, **sent, **{"assignments-0-muted": '["smell"]'}))
+    assert "Muted must be a list of senses or kinds" in answer.content.decode()
+    assert client.post(page(exam), form(exam, **sent, **{"assignments-0-muted": ""})).status_code == 302
+    made = exam.assignments.get()
+    assert (made.candidate, made.extra_minutes, made.time_factor, made.break_minutes, made.muted) == (
+        candidate,
+        15,
+        1.5,
+        5,
+        [],
+    )
+
+
+def test_it_keeps_for_whom_an_exam_is_and_what_candidates_see(client, teacher, exam):
+    client.force_login(teacher)
+    sent = {"open_to_all": "on", "max_attempts": "2", "candidate_sees": "nothing"}
+    assert client.post(page(exam), form(exam, **sent)).status_code == 302
+    exam.refresh_from_db()
+    assert (exam.open_to_all, exam.max_attempts, exam.candidate_sees) == (True, 2, "nothing")
 
 
 def test_it_lists_thirty_exams_with_as_many_queries_as_one(client, teacher):

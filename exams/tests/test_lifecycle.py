@@ -41,7 +41,7 @@ def test_it_takes_the_steps_it_knows_and_refuses_all_others(before, after):
         assert session.transitions.last().reason == "because"
         steps += 1
     else:
-        with pytest.raises(IllegalTransition, match=f"is {before} cannot become {after}"):
+        with pytest.raises(IllegalTransition, match=f"is {before.label} cannot become {after.label}"):
             move_session(session=session, to=after)
     session.refresh_from_db()
     assert session.status == (after if (before, after) in LEGAL else before)

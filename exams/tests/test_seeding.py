@@ -51,6 +51,21 @@ def test_it_makes_the_demonstration_exam_without_a_file():
     assert not any(user.has_usable_password() for user in User.objects.all())
 
 
+def test_it_keeps_who_may_sit_an_exam_and_what_is_arranged(tmp_path):
+    text = FILE.replace(
+        "title: Maths", "title: Maths\n    open_to_all: true\n    max_attempts: 2\n    candidate_sees: nothing"
+    )
+    arranged = "extra_minutes: 10, time_factor: 1.5, break_minutes: 5, muted: [gaze, PHONE]"
+    seed(tmp_path, text.replace("extra_minutes: 10", arranged))
+    exam, assignment = Exam.objects.get(), ExamAssignment.objects.get()
+    assert (exam.open_to_all, exam.max_attempts, exam.candidate_sees) == (True, 2, "nothing")
+    assert (assignment.time_factor, assignment.break_minutes, assignment.muted) == (1.5, 5, ["gaze", "PHONE"])
+    seed(tmp_path, FILE)
+    assignment.refresh_from_db()
+    assert (assignment.extra_minutes, assignment.time_factor, assignment.muted) == (10, 1.0, [])
+    assert Exam.objects.get().open_to_all
+
+
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
@@ -84,6 +99,15 @@ def test_it_says_that_a_file_is_missing(tmp_path):
         ("[second@example.com]", "5", "reviewers must be a list"),
         ("[second@example.com]", "[5]", "valid email"),
         ("extra_minutes: 10", "extra_minutes: .inf", "exam 1"),
+        ("extra_minutes: 10", "time_factor: .nan", "candidate 1: time_factor must be a number"),
+        ("extra_minutes: 10", "time_factor: 9", "time_factor: "),
+        ("extra_minutes: 10", "break_minutes: -5", "break_minutes: "),
+        ("extra_minutes: 10", "muted: gaze", "muted: Muted must be a list"),
+        ("extra_minutes: 10", "muted: [[gaze]]", "muted: Muted must be a list"),
+        ("title: Maths", "title: Maths\n    max_attempts: 0", "max_attempts: Ensure"),
+        ("title: Maths", "title: Maths\n    open_to_all: perhaps", "open_to_all: "),
+        ("title: Maths", "title: Maths\n    candidate_sees: all", "candidate_sees: "),
+        ("12:00:00Z", "09:00:00Z", "closes_at: An exam closes after it opens"),
         ("points: 3", "points: .inf", "exam 1"),
         ("hold: 3", "hold: .nan", "kinds.PHONE.hold must"),
         ("hold: 3", "hold: .inf", "kinds.PHONE.hold must"),

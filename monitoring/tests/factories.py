@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from accounts.models import Candidate, Role, User
+from accounts.consents import current_text, give_consent
+from accounts.models import Candidate, ConsentText, Role, User
 from accounts.services import ensure_candidate, ensure_user
 from exams.lifecycle import move_session
 from exams.models import Exam, ExamSession, SessionStatus
@@ -28,6 +29,13 @@ def make_user(role: Role = Role.TEACHER, email: str = "", **fields: Any) -> User
 def make_candidate(email: str = "", full_name: str = "") -> Candidate:
     """Make a candidate."""
     return ensure_candidate(email=email or f"candidate{next(_numbers)}@example.com", full_name=full_name)
+
+
+def agree(candidate: Candidate) -> Candidate:
+    """Have the candidate agree to proctoring."""
+    version = current_text(ConsentText.Purpose.PROCTORING).version
+    give_consent(user=candidate.user, purpose=ConsentText.Purpose.PROCTORING, version=version)
+    return candidate
 
 
 def make_exam(owner: User | None = None, **fields: Any) -> Exam:

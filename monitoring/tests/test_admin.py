@@ -14,8 +14,10 @@ from django.urls import reverse
 from PIL import Image
 
 from accounts.models import Role
+from exams.services import add_policy_version
 from monitoring import services
 from monitoring.models import Assessment, Evidence, ReviewDecision, SuspiciousActivity
+from monitoring.rescoring import rescore_session
 from monitoring.tests.factories import (
     START,
     end_session,
@@ -26,6 +28,7 @@ from monitoring.tests.factories import (
     make_user,
     watch,
 )
+from monitoring.tests.words import say_in_bangla
 
 pytestmark = pytest.mark.django_db
 LIST = "/admin/exams/examsession/"
@@ -131,12 +134,13 @@ def test_it_serves_evidence_to_the_right_people(client, session, who, status):
 def test_it_takes_decisions_from_the_right_people(client, session, who, status, about):
     user = sign_in(client, who)
     activity = session.activities.get() if about == "activity" else None
-    sent = {"activity": activity.pk if activity else "", "verdict": "dismissed", "reason": "A break was agreed."}
+    choice = {"verdict": "dismissed"} if activity else {"outcome": "clear"}
+    sent = {"activity": activity.pk if activity else "", "reason": "A break was agreed."} | choice
     answer = client.post(decide_address(session), sent)
     assert answer.status_code == status
     if dict(MAY)[who] == 200:
         decision = ReviewDecision.objects.get()
-        assert (decision.reviewer, decision.activity, decision.verdict) == (user, activity, "dismissed")
+        assert (decision.reviewer, decision.activity, decision.verdict) == (user, activity, *choice.values())
         assert answer["Location"].startswith(page(session))
     else:
         assert not ReviewDecision.objects.exists()
@@ -155,12 +159,19 @@ def test_it_lists_each_person_the_sessions_they_may_see(client, session):
 def test_it_does_not_let_somebody_without_the_permission_decide(client, session):
     user = sign_in(client, "owner")
     user.groups.clear()
-    assert client.post(decide_address(session), {"verdict": "confirmed", "reason": "x"}).status_code == 403
+    assert client.post(decide_address(session), {"outcome": "clear", "reason": "x"}).status_code == 403
     assert client.get(picture_address(session)).status_code == 404
 
 
 @pytest.mark.parametrize(
-    "sent", [{"verdict": "dismissed"}, {"verdict": "dismissed", "reason": "  "}, {"verdict": "guilty", "reason": "x"}]
+    "sent",
+    [
+        {"verdict": "dismissed"},
+        {"verdict": "dismissed", "reason": "  "},
+        {"verdict": "guilty", "reason": "x"},
+        {"outcome": "clear", "reason": "x"},
+        {"activity": "", "verdict": "dismissed", "reason": "x"},
+    ],
 )
 def test_it_asks_for_a_verdict_with_a_reason(client, session, sent):
     sign_in(client, "owner")
@@ -171,7 +182,7 @@ def test_it_asks_for_a_verdict_with_a_reason(client, session, sent):
 
 def test_it_takes_no_decision_by_get(client, session):
     sign_in(client, "owner")
-    assert client.get(decide_address(session), {"verdict": "confirmed", "reason": "x"}).status_code == 405
+    assert client.get(decide_address(session), {"outcome": "clear", "reason": "x"}).status_code == 405
 
 
 def test_it_takes_no_decision_on_an_activity_of_another_session(client, exam, session):
@@ -179,6 +190,30 @@ def test_it_takes_no_decision_on_an_activity_of_another_session(client, exam, se
     sign_in(client, "owner")
     sent = {"activity": other.activities.get().pk, "verdict": "confirmed", "reason": "x"}
     assert client.post(decide_address(session), sent).status_code == 404
+
+
+def test_it_offers_the_outcome_of_a_session_once_it_has_ended(client, exam):
+    session = make_session(exam)
+    sign_in(client, "owner")
+    assert 'name="outcome"' not in client.get(page(session)).content.decode()
+    answer = client.post(decide_address(session), {"outcome": "clear", "reason": "x"}, follow=True)
+    assert "This session is still open" in answer.content.decode()
+    assert not ReviewDecision.objects.exists()
+    end_session(session, 5)
+    assert 'name="outcome"' in client.get(page(session)).content.decode()
+    client.post(decide_address(session), {"outcome": "violation", "reason": "x"})
+    assert "badge-verdict-violation" in client.get(page(session)).content.decode()
+    assert "badge-verdict-violation" in client.get(LIST).content.decode()
+
+
+def test_it_takes_no_decision_on_an_activity_that_no_longer_counts(client, exam, session):
+    old = session.activities.get()
+    policy, _new = add_policy_version(exam=exam, settings={"trust_zero_risk": 21})
+    rescore_session(session=session, policy=policy)
+    sign_in(client, "owner")
+    sent = {"activity": old.pk, "verdict": "confirmed", "reason": "x"}
+    assert "judged again" in client.post(decide_address(session), sent, follow=True).content.decode()
+    assert not ReviewDecision.objects.exists()
 
 
 def test_it_brings_the_reviewed_score_up_to_a_decision(client, session):
@@ -226,7 +261,7 @@ def test_it_does_not_change_a_session_by_a_post_to_its_page(client, session):
 def test_it_lists_recorded_rows_of_visible_sessions_only(client, session, model, who):
     sign_in(client, who)
     if model == "reviewdecision":
-        client.post(decide_address(session), {"verdict": "confirmed", "reason": "x"})
+        client.post(decide_address(session), {"outcome": "clear", "reason": "x"})
     if model == "monitoringlog":
         services.record_event(session_id=session.pk, event_type="X", source="browser", occurred_at=START)
     shown = client.get(f"/admin/monitoring/{model}/").context["cl"].result_count
@@ -300,7 +335,7 @@ def test_it_puts_the_riskiest_session_first_and_those_without_a_score_last(clien
         ("level=Low", True),
         ("level=High", False),
         ("verdict=none", True),
-        ("verdict=confirmed", False),
+        ("verdict=violation", False),
         ("status__exact=submitted", True),
         ("source__exact=recording", False),
     ],
@@ -383,6 +418,20 @@ def test_it_shows_what_a_reviewer_needs(client, session):
         "version 1",
     ):
         assert needed in text, needed
+
+
+def test_it_explains_activities_in_the_readers_language(client, session, monkeypatch):
+    say_in_bangla(monkeypatch, {"No face and no person could be seen.": "কাউকে দেখা যায়নি।"})
+    user = sign_in(client, "owner")
+    base, activity = "/admin/monitoring/suspiciousactivity/", session.activities.get()
+    for address in (page(session), base, f"{base}{activity.pk}/change/"):
+        assert "No face and no person could be seen." in client.get(address).content.decode()
+    user.language = "bn"
+    user.save()
+    for address in (page(session), base, f"{base}{activity.pk}/change/"):
+        text = client.get(address).content.decode()
+        assert "কাউকে দেখা যায়নি।" in text
+        assert "No face and no person could be seen." not in text
 
 
 def test_it_shows_a_session_that_nobody_watched_yet(client, exam):

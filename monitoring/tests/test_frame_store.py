@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from monitoring.frame_store import DirectorySpool, StoredFrame
+from monitoring.frame_store import DirectorySpool, QueueFull, StoredFrame
 
 SESSION = uuid.uuid4()
 
@@ -86,3 +86,28 @@ def test_it_lists_only_sessions_with_something_waiting(spool):
     other = uuid.uuid4()
     spool.put(other, frame(1))
     assert list(spool.sessions()) == [other]
+
+
+def chunk(seq):
+    return StoredFrame(seq=seq, captured_at=float(seq), data=b"sound %d" % seq, stream="audio")
+
+
+def test_it_keeps_pictures_and_sound_apart(spool):
+    spool.put(SESSION, frame(1))
+    spool.put(SESSION, chunk(1))
+    assert (spool.waiting(SESSION), spool.waiting(SESSION, "frame"), spool.waiting(SESSION, "audio")) == (2, 1, 1)
+    assert [item.data for item in spool.take(SESSION, 5, "audio")] == [b"sound 1"]
+    spool.discard(SESSION, [1])
+    assert (spool.take(SESSION, 5), list(spool.sessions())) == ([], [SESSION])
+    spool.discard(SESSION, [1], "audio")
+    assert list(spool.sessions()) == []
+
+
+def test_it_takes_no_more_sound_than_may_wait_and_drops_none(spool):
+    for seq in range(20):
+        assert spool.put(SESSION, chunk(seq)) == 0
+    with pytest.raises(QueueFull):
+        spool.put(SESSION, chunk(20))
+    assert spool.put(SESSION, chunk(3)) is None
+    assert [item.seq for item in spool.take(SESSION, 50, "audio")] == list(range(20))
+    assert spool.put(SESSION, frame(1)) == 0

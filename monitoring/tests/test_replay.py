@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import sqlite3
 import subprocess
@@ -245,7 +246,11 @@ def test_it_stays_silent_about_people_who_sign_or_sit_still(capsys):
 
 def test_it_closes_a_replay_that_is_told_to_end_at_what_it_saw(demo, tmp_path):
     environ = {**os.environ, "DJANGO_SETTINGS_MODULE": "proctoring.settings", "VAR_DIR": str(tmp_path), "DEBUG": "1"}
-    environ |= {"READ_DOT_ENV": "0", "SECRET_KEY": "k" * 50, "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3"}
+    environ |= {
+        "READ_DOT_ENV": "0",
+        "SECRET_KEY": secrets.token_urlsafe(50),
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+    }
     manage = [sys.executable, "manage.py"]
     subprocess.run([*manage, "migrate", "-v0"], env=environ, check=True)
     pipe = subprocess.PIPE

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -53,7 +54,7 @@ class Server:
             "DJANGO_SETTINGS_MODULE": "proctoring.settings",
             "READ_DOT_ENV": "0",
             "DEBUG": "1",
-            "SECRET_KEY": "k" * 50,
+            "SECRET_KEY": secrets.token_urlsafe(50),
             "VAR_DIR": str(folder),
             "PYTHONPATH": str(ROOT),
         }

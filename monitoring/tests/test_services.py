@@ -36,7 +36,9 @@ def test_it_turns_an_empty_seat_into_one_activity_with_times_scores_and_a_senten
         START + timedelta(seconds=10),
         START + timedelta(seconds=20),
     )
-    assert activity.explanation == ("No face and no person could be seen, in 10 of 10 pictures examined over 10 s.")
+    assert activity.explanation == (
+        "No face and no person could be seen. This was so in 10 of 10 pictures examined, over 10 s."
+    )
     assert (assessment.risk_score, assessment.risk_level, assessment.trust_score) == (2, RiskLevel.LOW, 90)
     assert assessment.coverage == {"camera": 1.0, "faces": 1.0, "head": 0.6667, "eyes": 0.0, "objects": 1.0}
     assert assessment.compliance_score == 66.7
@@ -62,7 +64,7 @@ def test_it_gives_the_same_rows_however_the_stream_is_cut(cut):
     watch(session, *stream[cut:])
     end_session(session, 30)
     rows = SuspiciousActivity.objects.values_list("kind", "started_at", "ended_at", "confidence", "explanation")
-    sentence = "No face and no person could be seen, in 10 of 10 pictures examined over 10 s."
+    sentence = "No face and no person could be seen. This was so in 10 of 10 pictures examined, over 10 s."
     assert list(rows) == [("NO_FACE", START + timedelta(seconds=8), START + timedelta(seconds=18), 1.0, sentence)]
 
 

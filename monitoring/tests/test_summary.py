@@ -4,6 +4,7 @@ import pytest
 
 from accounts.models import Role
 from monitoring import summary
+from monitoring.explain import duration_text
 from monitoring.models import Assessment, Observation
 from monitoring.review import decide_activity
 from monitoring.selectors import current_assessment
@@ -77,7 +78,7 @@ def test_it_says_of_each_sense_how_much_was_examined_and_why_nothing(session):
     [(0, "0 s"), (4.5, "4.5 s"), (59.4, "59 s"), (59.6, "1 min 00 s"), (125, "2 min 05 s"), (3720, "1 h 02 min")],
 )
 def test_it_writes_durations_in_words(seconds, text):
-    assert summary.duration_text(seconds) == text
+    assert duration_text(seconds) == text
 
 
 def test_it_never_rounds_coverage_up_to_a_hundred():

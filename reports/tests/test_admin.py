@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 
 from accounts.models import Role
-from monitoring.tests.factories import facts, make_exam, make_session, make_user, watch
+from monitoring.tests.factories import end_session, facts, make_exam, make_session, make_user, watch
 from reports.models import SessionReport
 from reports.services import make_report, mark_requested
 
@@ -117,7 +117,8 @@ def test_it_links_the_pdf_on_the_session_page_and_tells_when_it_is_old(client, p
     assert address("open", session) in fresh
     assert "has changed since" not in fresh
     decide = reverse("admin:exams_examsession_decide", args=[session.pk])
-    client.post(decide, {"verdict": "confirmed", "reason": "Seen."})
+    end_session(session, 5)
+    client.post(decide, {"outcome": "violation", "reason": "Seen."})
     assert "has changed since" in client.get(page).content.decode()
 
 

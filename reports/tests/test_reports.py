@@ -126,7 +126,7 @@ def test_it_says_something_else_when_the_evidence_is_another(session):
 
 def test_it_writes_down_everything_a_reviewer_asks_for(session):
     reviewer = make_user(Role.REVIEWER, full_name="Reviewer One")
-    review.decide_session(session=session, verdict="escalated", reason="Ask the candidate.", reviewer=reviewer)
+    review.decide_session(session=session, outcome="escalated", reason="Ask the candidate.", reviewer=reviewer)
     text, activity = html_of(session), session.activities.get()
     evidence = Evidence.objects.get()
     for needed in (

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 COUNTER_SIDE = 224
 """Longest side in pixels that the face counter sees."""
 RECOUNT_SIDE = 640
+COUNTER_LEAST_SIDE = 64
+"""With a side of 32 pixels OpenCV 4.11 reads memory that was never written, and finds faces in it."""
 SURE_SCORE = 0.75
 """A spectator out of focus and a pattern on the wall look like faces in a small picture; a larger one costs seven times
 as much."""
@@ -94,7 +96,7 @@ def _count(rgb: np.ndarray, counter: Any, side: int) -> list[FoundFace]:
 
     height, width = rgb.shape[:2]
     scale = side / max(height, width)
-    size = (max(32, round(width * scale)), max(32, round(height * scale)))
+    size = (max(COUNTER_LEAST_SIDE, round(width * scale)), max(COUNTER_LEAST_SIDE, round(height * scale)))
     counter.setInputSize(size)
     rows = counter.detect(cv2.cvtColor(shrink(rgb, size), cv2.COLOR_RGB2BGR))[1]
     return (

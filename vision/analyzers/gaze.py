@@ -6,6 +6,7 @@ screen or a bent neck accuses nobody.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +90,7 @@ def analyze(
     if not faces:
         return None, None, memory
     found = max(faces, key=lambda one: one.area)
-    points = _mesh(frame.rgb, found.face.box, models)
+    points = mesh(frame.rgb, found.face.box, models)
     if points is None:
         return _with_base(_profile(frame.rgb, found), memory.get("gaze")), None, memory
     head = head_pose(points)
@@ -171,10 +172,10 @@ def _one_eye(points: np.ndarray, eye: Any) -> tuple[float, float, float, float]:
     return -2 * float(offset @ along) / width, 2 * float(offset @ across) / width, openness, width
 
 
-def _mesh(rgb: np.ndarray, box: Box, models: Models) -> np.ndarray | None:
+def mesh(rgb: np.ndarray, box: Box, models: Models, wanted: Sequence[int] = USED_POINTS) -> np.ndarray | None:
     """Return the mesh points in the picture's pixels, or ``None`` where no mesh fits this face.
 
-    The array is (478, 2) and holds NaN for the points that nothing here uses: reading one costs two microseconds.
+    The array is (478, 2) and holds NaN for the points that are not ``wanted``: reading one costs two microseconds.
     """
     height, width = rgb.shape[:2]
     if min(box[2] * width, box[3] * height) < MIN_FACE_PX:
@@ -190,7 +191,7 @@ def _mesh(rgb: np.ndarray, box: Box, models: Models) -> np.ndarray | None:
     if not meshes:
         return None
     landmarks = meshes[0].landmark
-    used = np.array([(landmarks[index].x, landmarks[index].y) for index in USED_POINTS])
+    used = np.array([(landmarks[index].x, landmarks[index].y) for index in wanted])
     used = used * (right - left, bottom - top) + (left, top)
     low, high = used.min(axis=0) / (width, height), used.max(axis=0) / (width, height)
     found = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
@@ -198,5 +199,5 @@ def _mesh(rgb: np.ndarray, box: Box, models: Models) -> np.ndarray | None:
     if overlap(found, box)[0] < SAME_FACE_IOU:
         return None
     points = np.full((MESH_POINTS, 2), np.nan)
-    points[USED_POINTS] = used
+    points[list(wanted)] = used
     return points

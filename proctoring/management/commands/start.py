@@ -39,8 +39,8 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the command line."""
-        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
-        parser.add_argument("--port", type=int, default=8000, help="port to listen on (default: 8000)")
+        parser.add_argument("--host", default=settings.HOST, help="address to listen on (default: HOST or 127.0.0.1)")
+        parser.add_argument("--port", type=int, default=settings.PORT, help="port to listen on (default: PORT or 8000)")
         parser.add_argument("--no-server", action="store_true", help="prepare only")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -104,7 +104,8 @@ class Command(BaseCommand):
         session = ExamSession.objects.filter(recording_name=DEMO_RECORDING, status=SessionStatus.SUBMITTED).first()
         if session is not None:
             lines.append(f"  the demonstration {base}/admin/exams/examsession/{session.pk}/change/")
-        self.stdout.write("\n".join([*lines, f"  health            {base}/health/ready", ""]))
+        lines += [f"  the interface     {base}/docs", f"  health            {base}/health/ready", ""]
+        self.stdout.write("\n".join(lines))
 
 
 class _Quiet:

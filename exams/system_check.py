@@ -1,0 +1,170 @@
+"""The system check before an exam: what the candidate's own computer measured, judged in words.
+
+All numbers come from the candidate's browser. They are advice, so that nobody sits an hour in front of a dead camera,
+and no proof of anything: what counts is what the server itself sees once the exam has begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from exams.lifecycle import WAITING, StepRefused, lock_session, move_session
+from exams.models import ExamSession, SessionStatus
+from exams.policy import Policy
+from vision.types import Sense
+
+SMALLEST = (320, 240)
+DARK, BRIGHT = 0.15, 0.92
+SILENT_DBFS, CLIPPING_DBFS = -60.0, -1.0
+SLOW_RTT_MS, SLOW_KBPS = 500.0, 400.0
+
+Measured = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that the check found: ``blocks`` if the exam cannot begin with it, and what to do about it."""
+
+    code: str
+    blocks: bool
+    finding: Promise
+    advice: Promise
+
+
+_FINDINGS = (
+    Finding(
+        "camera_missing",
+        True,
+        gettext_lazy("No camera can be used."),
+        gettext_lazy("Plug a camera in, allow this page to use it, and close other programs that use it."),
+    ),
+    Finding(
+        "picture_too_small",
+        True,
+        gettext_lazy("The camera's picture is smaller than 320 × 240."),
+        gettext_lazy("Choose another camera or a larger picture."),
+    ),
+    Finding(
+        "no_face",
+        True,
+        gettext_lazy("No face can be seen."),
+        gettext_lazy("Sit in front of the camera, with light on your face."),
+    ),
+    Finding(
+        "several_faces",
+        True,
+        gettext_lazy("More than one face can be seen."),
+        gettext_lazy("Be alone, and turn pictures of people away from the camera."),
+    ),
+    Finding("too_dark", False, gettext_lazy("The picture is very dark."), gettext_lazy("Put a light in front of you.")),
+    Finding(
+        "too_bright",
+        False,
+        gettext_lazy("The picture is very bright."),
+        gettext_lazy("Turn away from the window or the lamp."),
+    ),
+    Finding(
+        "microphone_missing",
+        True,
+        gettext_lazy("No microphone can be used."),
+        gettext_lazy("Plug a microphone in, and allow this page to use it."),
+    ),
+    Finding(
+        "microphone_silent",
+        False,
+        gettext_lazy("The microphone hears nothing."),
+        gettext_lazy("Speak a few words; see that it is not muted and that the right one is chosen."),
+    ),
+    Finding(
+        "microphone_clipping",
+        False,
+        gettext_lazy("The microphone is overdriven."),
+        gettext_lazy("Turn its level down."),
+    ),
+    Finding(
+        "network_slow",
+        False,
+        gettext_lazy("The connection is slow."),
+        gettext_lazy("Use a cable or move nearer to the router, and stop downloads."),
+    ),
+    Finding(
+        "several_screens",
+        False,
+        gettext_lazy("More than one screen is connected."),
+        gettext_lazy("Disconnect all screens but one."),
+    ),
+)
+FINDINGS: Mapping[str, Finding] = {finding.code: finding for finding in _FINDINGS}
+
+
+def judge_check(measured: Measured, policy: Policy) -> list[str]:
+    """Return the codes of what is wrong, in order; what was not measured, or nobody examines, is not wrong."""
+    wrong = {
+        **(_camera(measured["camera"], policy) if policy.senses else {}),
+        **_microphone(measured["microphone"]),
+        "network_slow": _slow(measured.get("network") or {}),
+        "several_screens": (measured.get("screens") or 1) > 1,
+    }
+    return [code for code in FINDINGS if wrong.get(code)]
+
+
+def _camera(camera: Measured, policy: Policy) -> dict[str, bool]:
+    if not camera["available"]:
+        return {"camera_missing": True}
+    sizes = zip((camera.get("width"), camera.get("height")), SMALLEST, strict=True)
+    faces = camera.get("faces") if Sense.FACES in policy.senses else None
+    brightness = camera.get("brightness")
+    return {
+        "picture_too_small": any(size is not None and size < least for size, least in sizes),
+        "no_face": faces == 0,
+        "several_faces": faces is not None and faces > 1,
+        "too_dark": brightness is not None and brightness < DARK,
+        "too_bright": brightness is not None and brightness > BRIGHT,
+    }
+
+
+def _microphone(microphone: Measured) -> dict[str, bool]:
+    if not microphone["available"]:
+        return {"microphone_missing": True}
+    level = microphone.get("level_dbfs")
+    return {
+        "microphone_silent": level is not None and level < SILENT_DBFS,
+        "microphone_clipping": level is not None and level > CLIPPING_DBFS,
+    }
+
+
+def _slow(network: Measured) -> bool:
+    rtt, speed = network.get("rtt_ms"), network.get("kbps")
+    return (rtt is not None and rtt > SLOW_RTT_MS) or (speed is not None and speed < SLOW_KBPS)
+
+
+@transaction.atomic
+def record_check(*, session: ExamSession, measured: Measured) -> ExamSession:
+    """Judge what was measured and keep both; the session is checking in from now on. Raises ``StepRefused``.
+
+    ``measured``: ``camera`` and ``microphone`` with ``available``, and whatever else was measured, as plain JSON. The
+    check may be repeated until the session begins; the last one counts.
+    """
+    locked = lock_session(session.pk)
+    if locked.status not in WAITING:
+        raise StepRefused(_("The system check belongs before the beginning of the session."))
+    findings = judge_check(measured, locked.rules)
+    check = {
+        "at": timezone.now().isoformat(),
+        "passed": not any(FINDINGS[code].blocks for code in findings),
+        "findings": findings,
+        "measured": dict(measured),
+    }
+    if locked.status == SessionStatus.CREATED:
+        locked = move_session(session=locked, to=SessionStatus.CHECKING_IN, by=locked.candidate.user)
+    locked.system_check = check
+    locked.save(update_fields=["system_check"])
+    return locked

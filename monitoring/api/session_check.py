@@ -1,0 +1,161 @@
+"""The system check before an exam, and the clock's start."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts.openapi import describe
+from exams.api.parts import FactorField
+from exams.lifecycle import begin_session
+from exams.models import ExamSession
+from exams.system_check import record_check
+from monitoring.api.session_calls import CHECK_EXAMPLE, DETAIL_EXAMPLE, SOCKET_EXAMPLE, OwnSessionCall, socket_of
+from monitoring.api.session_serializers import (
+    CheckResultSerializer,
+    SessionDetailSerializer,
+    SocketSerializer,
+    check_result,
+)
+
+# What the candidate's browser measured is advice and no proof: whoever wants to lie can. It keeps honest people from
+# sitting an hour in front of a dead camera; what counts is what the server sees once the exam has begun.
+
+
+class CameraCheckSerializer(serializers.Serializer):
+    """What the browser measured of the camera; what it did not measure is left out."""
+
+    available = serializers.BooleanField(help_text="Found, and allowed to be used.")
+    width = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=16_384)
+    height = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=16_384)
+    brightness = FactorField(required=False, allow_null=True, min_value=0, max_value=1, help_text="0 black, 1 white.")
+    faces = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=100)
+
+
+class MicrophoneCheckSerializer(serializers.Serializer):
+    """What the browser measured of the microphone."""
+
+    available = serializers.BooleanField(help_text="Found, and allowed to be used.")
+    level_dbfs = FactorField(
+        required=False, allow_null=True, min_value=-200, max_value=20, help_text="Loudest moment while speaking."
+    )
+
+
+class NetworkCheckSerializer(serializers.Serializer):
+    """What the browser measured of the connection."""
+
+    rtt_ms = FactorField(required=False, allow_null=True, min_value=0, max_value=600_000, help_text="There and back.")
+    kbps = FactorField(required=False, allow_null=True, min_value=0, max_value=100_000_000, help_text="Upwards.")
+
+
+class CalibrationPointSerializer(serializers.Serializer):
+    """Where on the screen the candidate looked, and how head and eyes were turned then."""
+
+    x = FactorField(min_value=0, max_value=1, help_text="0 left, 1 right.")
+    y = FactorField(min_value=0, max_value=1, help_text="0 top, 1 bottom.")
+    yaw = FactorField(required=False, allow_null=True, min_value=-180, max_value=180, help_text="Degrees.")
+    pitch = FactorField(required=False, allow_null=True, min_value=-180, max_value=180, help_text="Degrees.")
+    horizontal = FactorField(required=False, allow_null=True, min_value=-1, max_value=1)
+    vertical = FactorField(required=False, allow_null=True, min_value=-1, max_value=1)
+
+
+class CalibrationSerializer(serializers.Serializer):
+    """A short exercise in which the candidate looks at points of the screen; kept with the session."""
+
+    points = serializers.ListField(child=CalibrationPointSerializer(), max_length=32)
+
+
+class SystemCheckSerializer(serializers.Serializer):
+    """What the candidate's own computer measured."""
+
+    camera = CameraCheckSerializer()
+    microphone = MicrophoneCheckSerializer()
+    network = NetworkCheckSerializer(required=False, allow_null=True)
+    screens = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=32)
+    browser = serializers.CharField(required=False, allow_blank=True, max_length=300)
+    calibration = CalibrationSerializer(required=False, allow_null=True)
+
+
+class CheckedSessionSerializer(CheckResultSerializer):
+    """What the check found, and where the session stands now."""
+
+    session = serializers.SerializerMethodField()
+    status = serializers.CharField(help_text="Of the session.")
+
+    def get_session(self, result: dict[str, Any]) -> UUID:
+        """Return the session's id."""
+        session: UUID = result["session"]
+        return session
+
+
+class SessionCheck(OwnSessionCall):
+    """The system check."""
+
+    serializer_class = CheckedSessionSerializer
+
+    @describe(
+        "Take the system check",
+        tag="sessions",
+        request=SystemCheckSerializer,
+        sends={
+            "camera": {"available": True, "width": 640, "height": 480, "brightness": 0.1, "faces": 1},
+            "microphone": {"available": True, "level_dbfs": -18.5},
+            "network": {"rtt_ms": 40, "kbps": 4000},
+            "screens": 1,
+            "browser": "Firefox 140",
+            "calibration": {"points": [{"x": 0.5, "y": 0.5, "yaw": 1.2, "pitch": -3.0}]},
+        },
+        answer=CheckedSessionSerializer,
+        gets={**CHECK_EXAMPLE, "session": DETAIL_EXAMPLE["id"], "status": "checking_in"},
+        says="The client sends what it measured itself; the answer says what to mend and whether the exam can begin. "
+        "May be repeated until it does.",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Keep what was measured and answer with what it means."""
+        measured = self.checked(SystemCheckSerializer)
+        session = record_check(session=self.find_own(), measured=measured)
+        return Response(self.get_serializer(_result(session)).data)
+
+
+def _result(session: ExamSession) -> dict[str, Any]:
+    return {**(check_result(session) or {}), "session": session.pk, "status": session.status}
+
+
+class SessionBegin(OwnSessionCall):
+    """The beginning."""
+
+    @describe(
+        "Begin a session",
+        tag="sessions",
+        answer=SessionDetailSerializer,
+        gets=DETAIL_EXAMPLE,
+        says="Starts the clock. A session that runs already is answered as it is. Refused (409) outside the exam's "
+        "window (outside_window), without consent (consent_required), or where a system check is asked for and was "
+        "not passed (check_required).",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Begin and answer with the session."""
+        session = begin_session(session=self.find_own(), by=self.user)
+        return Response(self.shown(session.pk))
+
+
+class SessionTicket(OwnSessionCall):
+    """A new ticket for the socket."""
+
+    serializer_class = SocketSerializer
+
+    @describe(
+        "Get a socket ticket",
+        tag="sessions",
+        answer=SocketSerializer,
+        gets=SOCKET_EXAMPLE,
+        status=201,
+        says="Good for one connection within a minute.",
+    )
+    def post(self, request: Request, pk: UUID) -> Response:
+        """Answer with where the socket is and a fresh ticket."""
+        return Response(socket_of(self.find_own(), self.user), status=201)
