@@ -119,6 +119,7 @@ class ExamAdmin(admin.ModelAdmin):
         (None, {"fields": ("code", "title", "instructions")}),
         (_("When"), {"fields": (("opens_at", "closes_at"), "duration_minutes", "max_attempts", "requires_check")}),
         (_("Who"), {"fields": ("owner", "reviewers", "open_to_all")}),
+        (_("When watching"), {"fields": ("mail_when_high",)}),
         (_("Afterwards"), {"fields": ("candidate_sees",)}),
     )
 

@@ -22,6 +22,7 @@ class Kind(models.TextChoices):
     CAMERA_BLOCKED = "CAMERA_BLOCKED", _("Camera covered")
     POOR_LIGHT = "POOR_LIGHT", _("Too dark to see")
     CAMERA_BLURRED = "CAMERA_BLURRED", _("Picture too blurred to see")
+    CAMERA_SILENT = "CAMERA_SILENT", _("No pictures from the camera")
     TAB_SWITCH = "TAB_SWITCH", _("Left the exam tab")
     WINDOW_BLUR = "WINDOW_BLUR", _("Another window in front")
     FULLSCREEN_EXIT = "FULLSCREEN_EXIT", _("Left full screen")
@@ -107,6 +108,7 @@ DEFAULT_RULES: dict[str, KindRule] = {
     Kind.CAMERA_BLOCKED: KindRule(hold=4, of=5, hold_s=3.0),
     Kind.POOR_LIGHT: _ADVICE,
     Kind.CAMERA_BLURRED: _ADVICE,
+    Kind.CAMERA_SILENT: KindRule(severity=2, cooldown_s=0),  # the server finds it by its clock: silent_after_s
     Kind.TAB_SWITCH: KindRule(weight=3, instant=True),
     Kind.WINDOW_BLUR: _REPORTED,
     Kind.FULLSCREEN_EXIT: _REPORTED,

@@ -15,7 +15,7 @@ from accounts.errors import Refused
 from accounts.models import ConsentText, User
 from exams.clock import allowed_time, assignment_of, pause_end
 from exams.models import CLOSED_STATUSES, Exam, ExamSession, SessionStatus, SessionTransition
-from exams.signals import session_finished, session_started
+from exams.signals import session_changed, session_finished, session_started
 from exams.submissions import finalise_submissions
 
 S = SessionStatus
@@ -82,6 +82,7 @@ def move_session(
     _note(locked, before, at=at, by=by, reason=reason)
     if first_start:
         transaction.on_commit(lambda: session_started.send(ExamSession, session=locked))
+    transaction.on_commit(lambda: session_changed.send_robust(ExamSession, session=locked))
     if to in CLOSED_STATUSES:
         finalise_submissions(session=locked)
         transaction.on_commit(lambda: session_finished.send(ExamSession, session=locked))
@@ -190,6 +191,7 @@ def extend_session(
     locked.save(update_fields=["extended_minutes", "deadline_at"])
     note = f"+{minutes} min: {reason}" if reason else f"+{minutes} min"
     _note(locked, locked.status, at=now or timezone.now(), by=by, reason=note)
+    transaction.on_commit(lambda: session_changed.send_robust(ExamSession, session=locked))
     return locked
 
 

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AppendOnly, Candidate
 from exams.kinds import Kind
-from exams.policy import MUTED_GROUPS, Policy, PolicyError, parse_policy
+from exams.policy import MUTED_GROUPS, Policy, PolicyError, parse_policy, read_policy
 from vision.types import Sense
 
 
@@ -49,6 +49,11 @@ class Exam(models.Model):
         blank=True,
         validators=[MinValueValidator(1), MaxValueValidator(1000)],
         help_text=_("Empty: as many as the candidate likes, one at a time."),
+    )
+    mail_when_high = models.BooleanField(
+        _("e-mail when a session turns High"),
+        default=False,
+        help_text=_("To the teacher and the reviewers, once per session, without a picture."),
     )
     candidate_sees = models.CharField(
         _("candidates see"), max_length=10, choices=CandidateSees.choices, default=CandidateSees.SCORES
@@ -212,7 +217,7 @@ class ProctoringPolicy(models.Model):
     @cached_property
     def rules(self) -> Policy:
         """The settings as validated data."""
-        return parse_policy(self.settings)
+        return read_policy(self.settings)
 
 
 class SessionStatus(models.TextChoices):

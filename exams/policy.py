@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import lru_cache
 from typing import Any, TypeVar, get_type_hints
 
 from django.utils.translation import gettext as _
@@ -14,6 +16,7 @@ from vision.types import Due, Sense
 
 T = TypeVar("T")
 KIND_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
+SHORTEST_SILENCE_S, LONGEST_SILENCE_S = 10, 600
 MUTED_GROUPS: Mapping[str, tuple[str, ...]] = {"gaze": (Sense.HEAD, Sense.EYES, Kind.LOOKING_AWAY)}
 """Words that mute several senses and kinds at once."""
 
@@ -50,7 +53,9 @@ class Policy:
     """One version of an exam's rules; the defaults are the default policy.
 
     ``kind_cap``: one kind adds at most this many times its weight. ``max_gap_s``: an observation stands for the time
-    until the next one, but never for longer than this. ``trust_zero_risk``: the risk at which trust is 0.
+    until the next one, but never for longer than this. ``silent_after_s``: after so many seconds without a picture the
+    camera is silent, and without any sign of life the connection is lost. ``trust_zero_risk``: the risk at which trust
+    is 0.
     """
 
     kinds: Mapping[str, KindRule] = field(default_factory=lambda: dict(DEFAULT_RULES))
@@ -62,6 +67,7 @@ class Policy:
     kind_cap: float = 3.0
     trust_zero_risk: float = 20.0
     max_gap_s: float = 5.0
+    silent_after_s: float = 20.0
     candidate_may_pause: bool = False
     unknown_kind: KindRule = field(default_factory=lambda: KindRule(instant=True))
 
@@ -84,6 +90,16 @@ class Policy:
     def to_document(self) -> dict[str, Any]:
         """Return the complete policy as JSON-serialisable data, which ``parse_policy`` reads back unchanged."""
         return {**asdict(self), "senses": [str(name) for name in self.senses]}
+
+
+def read_policy(settings: Mapping[str, Any]) -> Policy:
+    """Return what ``parse_policy`` does; settings read before are not read again, as every picture would need it."""
+    return _policy_of(json.dumps(settings, sort_keys=True))
+
+
+@lru_cache(maxsize=1000)
+def _policy_of(settings: str) -> Policy:
+    return parse_policy(json.loads(settings))
 
 
 def parse_policy(document: Mapping[str, Any]) -> Policy:
@@ -153,3 +169,6 @@ def _check_numbers(policy: Policy) -> None:
         raise PolicyError(_("medium_from must be above 0 and below high_from."))
     if policy.max_gap_s <= 0 or policy.trust_zero_risk <= 0 or policy.objects_every_s <= 0:
         raise PolicyError(_("max_gap_s, trust_zero_risk and objects_every_s must be above 0."))
+    if not SHORTEST_SILENCE_S <= policy.silent_after_s <= LONGEST_SILENCE_S:
+        limits = {"shortest": SHORTEST_SILENCE_S, "longest": LONGEST_SILENCE_S}
+        raise PolicyError(_("silent_after_s must lie between %(shortest)d and %(longest)d.") % limits)

@@ -28,6 +28,7 @@ EXAM_FIELDS = (
     "requires_check",
     "open_to_all",
     "max_attempts",
+    "mail_when_high",
     "candidate_sees",
 )
 EXAM_KEYS = frozenset({*EXAM_FIELDS, "code", "owner", "reviewers", "policy", "problems", "candidates"})

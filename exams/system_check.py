@@ -1,12 +1,14 @@
 """The system check before an exam: what the candidate's own computer measured, judged in words.
 
-All numbers come from the candidate's browser. They are advice, so that nobody sits an hour in front of a dead camera,
-and no proof of anything: what counts is what the server itself sees once the exam has begun.
+Numbers come from the candidate's browser, and where it sends pictures from the server's own look at them. They are
+advice, so that nobody sits an hour in front of a dead camera, and no proof of anything: what counts is what the server
+sees once the exam has begun. Only what no human would let pass bars the way: no camera, no microphone. What a model
+sees or misses in a picture does not, since a model may be wrong about somebody every time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from exams.check_pictures import POSES
 from exams.lifecycle import WAITING, StepRefused, lock_session, move_session
 from exams.models import ExamSession, SessionStatus
 from exams.policy import Policy
@@ -25,6 +28,8 @@ SMALLEST = (320, 240)
 DARK, BRIGHT = 0.15, 0.92
 SILENT_DBFS, CLIPPING_DBFS = -60.0, -1.0
 SLOW_RTT_MS, SLOW_KBPS = 500.0, 400.0
+LEAST_POINTS = 3
+"""From fewer points nothing is said about how somebody looks at the screen."""
 
 Measured = Mapping[str, Any]
 
@@ -54,15 +59,21 @@ _FINDINGS = (
     ),
     Finding(
         "no_face",
-        True,
+        False,
         gettext_lazy("No face can be seen."),
         gettext_lazy("Sit in front of the camera, with light on your face."),
     ),
     Finding(
         "several_faces",
-        True,
+        False,
         gettext_lazy("More than one face can be seen."),
         gettext_lazy("Be alone, and turn pictures of people away from the camera."),
+    ),
+    Finding(
+        "eyes_unseen",
+        False,
+        gettext_lazy("Your gaze could not be seen at every point."),
+        gettext_lazy("Sit nearer to the camera, with light on your face, and look at the points again."),
     ),
     Finding("too_dark", False, gettext_lazy("The picture is very dark."), gettext_lazy("Put a light in front of you.")),
     Finding(
@@ -112,8 +123,33 @@ def judge_check(measured: Measured, policy: Policy) -> list[str]:
         **_microphone(measured["microphone"]),
         "network_slow": _slow(measured.get("network") or {}),
         "several_screens": (measured.get("screens") or 1) > 1,
+        "eyes_unseen": _was_unseen(measured),
     }
     return [code for code in FINDINGS if wrong.get(code)]
+
+
+def usual_pose(check: Measured) -> dict[str, float]:
+    """Return how head and eyes are turned on the average of the calibration's points, as far as these were measured.
+
+    ``check``: what is kept of a system check. Keys as in a point: ``yaw``, ``pitch`` (degrees), ``horizontal`` and
+    ``vertical``.
+    """
+    points = _points((check or {}).get("measured") or {})
+    found = {}
+    for name in POSES:
+        values = [point[name] for point in points if point.get(name) is not None]
+        if len(values) >= LEAST_POINTS:
+            found[name] = sum(values) / len(values)
+    return found
+
+
+def _points(measured: Measured) -> Sequence[Measured]:
+    return (measured.get("calibration") or {}).get("points") or []
+
+
+def _was_unseen(measured: Measured) -> bool:
+    looked_at = [point["yaw"] for point in _points(measured) if "yaw" in point]
+    return bool(looked_at) and sum(yaw is not None for yaw in looked_at) < LEAST_POINTS
 
 
 def _camera(camera: Measured, policy: Policy) -> dict[str, bool]:
@@ -146,6 +182,12 @@ def _slow(network: Measured) -> bool:
     return (rtt is not None and rtt > SLOW_RTT_MS) or (speed is not None and speed < SLOW_KBPS)
 
 
+def require_waiting(session: ExamSession) -> None:
+    """Raise ``StepRefused`` unless the session waits for its beginning."""
+    if session.status not in WAITING:
+        raise StepRefused(_("The system check belongs before the beginning of the session."))
+
+
 @transaction.atomic
 def record_check(*, session: ExamSession, measured: Measured) -> ExamSession:
     """Judge what was measured and keep both; the session is checking in from now on. Raises ``StepRefused``.
@@ -154,8 +196,7 @@ def record_check(*, session: ExamSession, measured: Measured) -> ExamSession:
     check may be repeated until the session begins; the last one counts.
     """
     locked = lock_session(session.pk)
-    if locked.status not in WAITING:
-        raise StepRefused(_("The system check belongs before the beginning of the session."))
+    require_waiting(locked)
     findings = judge_check(measured, locked.rules)
     check = {
         "at": timezone.now().isoformat(),

@@ -146,7 +146,11 @@ class SessionAdmin(ReadOnlyAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         decide = self.admin_site.admin_view(admin_views.decide)
-        own = [path("<uuid:session_id>/decide/", decide, name="exams_examsession_decide")]
+        give_back = self.admin_site.admin_view(admin_views.give_back)
+        own = [
+            path("<uuid:session_id>/decide/", decide, name="exams_examsession_decide"),
+            path("<uuid:session_id>/give-back/", give_back, name="exams_examsession_give_back"),
+        ]
         return own + super().get_urls()
 
     def change_view(

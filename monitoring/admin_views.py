@@ -19,13 +19,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.errors import Refused
 from accounts.models import User
 from exams.models import ExamSession
 from monitoring import summary
 from monitoring.explain import duration_text
+from monitoring.lost_time import give_back_time, lost_seconds
 from monitoring.models import Assessment, Evidence, MonitoringLog, ReviewDecision, SuspiciousActivity
 from monitoring.review import REASON_LENGTH, ReviewRefused, decide_activity, decide_session
-from monitoring.selectors import current_assessment, visible_sessions
+from monitoring.selectors import current_assessment, is_staff_of, visible_sessions
+from monitoring.silence import is_connected
 from monitoring.timeline import clock, draw
 
 SHOWN_LOGS = 200
@@ -59,6 +62,7 @@ def session_context(user: User, session: ExamSession) -> dict[str, Any]:
     """Return what the session page shows; the number of queries does not grow with the session."""
     assessment = current_assessment(session)
     decisions = summary.session_decisions(session)
+    lost_s = lost_seconds(session)
     context: dict[str, Any] = {
         "session": session,
         "monitor": getattr(session, "monitor", None),
@@ -70,6 +74,9 @@ def session_context(user: User, session: ExamSession) -> dict[str, Any]:
         "verdicts": _VERDICT_BUTTONS,
         "outcomes": _OUTCOME_BUTTONS,
         "can_decide": user.has_perm(DECIDE),
+        "connected": _connected(session),
+        "lost": duration_text(lost_s) if lost_s else "",
+        "can_give_back": bool(lost_s) and session.is_open and is_staff_of(user, session),
         "coverage_means": summary.COVERAGE_MEANS,
         "confidence_means": summary.CONFIDENCE_MEANS,
         "machine_points": summary.MACHINE_POINTS,
@@ -121,6 +128,31 @@ def _logs(session: ExamSession) -> dict[str, Any]:
         for log in logs[:SHOWN_LOGS]
     ]
     return {"logs": shown, "more_logs": len(logs) > SHOWN_LOGS}
+
+
+def _connected(session: ExamSession) -> bool | None:
+    """Say whether the candidate's side is there; None where nobody is expected."""
+    monitor = getattr(session, "monitor", None)
+    live = session.is_open and session.source == ExamSession.Source.LIVE
+    return is_connected(monitor) if monitor is not None and live else None
+
+
+@require_POST
+def give_back(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
+    """Give back the time for which the session's connection was lost, then go back to the page."""
+    user = staff_user(request)
+    session = get_object_or_404(visible_sessions(user), pk=session_id)
+    if not is_staff_of(user, session):
+        raise PermissionDenied
+    before = session.extended_minutes
+    try:
+        session = give_back_time(session=session, by=user)
+    except Refused as error:
+        messages.error(request, str(error))
+    else:
+        minutes = session.extended_minutes - before
+        messages.success(request, _("Time given back: %(minutes)d min.") % {"minutes": minutes})
+    return _back(session, "")
 
 
 @require_POST

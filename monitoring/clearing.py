@@ -7,16 +7,27 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.audit import record_audit
+from accounts.errors import Refused
 from accounts.models import User
 from exams.models import ExamSession
-from monitoring import rules
+from monitoring import news, notify, rules
 from monitoring.models import Assessment, LogClearing, MonitoringLog, SessionMonitor, SuspiciousActivity
 from monitoring.rescoring import fold_again
 from monitoring.selectors import overlapping
 from monitoring.services import watched_s
 from monitoring.store import delete_unused, moment_of, write_changes, write_state
+
+
+class NoLongerKept(Refused):
+    """A session cannot be judged again, because what was observed is gone."""
+
+    code, status = "no_longer_kept", 409
+
+    def __init__(self) -> None:
+        super().__init__(_("What was observed in this session is no longer kept, so it cannot be judged again."))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +43,7 @@ def clear_logs(*, session: ExamSession, reason: str, by: User, ip_address: str |
     """Set the session's log entries aside, out of lists and scores, and judge it again from what is left.
 
     Activities that stay keep their pictures and decisions; those that rested on the entries go, and the audit log says
-    which. Where there is nothing to set aside, nothing is written.
+    which. Where there is nothing to set aside, nothing is written. Raises ``NoLongerKept``.
     """
     # The monitor's row is the lock under which logs come in and scores are written.
     monitor = SessionMonitor.objects.select_for_update().filter(pk=session.pk).first()
@@ -40,6 +51,8 @@ def clear_logs(*, session: ExamSession, reason: str, by: User, ip_address: str |
     logs = MonitoringLog.objects.filter(session=session, clearing__isnull=True)
     if not logs.exists():
         return Cleared(0, 0)
+    if monitor is not None and monitor.evidence_removed_at is not None:
+        raise NoLongerKept
     count = logs.update(clearing=LogClearing.objects.create(session=session, reason=reason, cleared_by=by))
     gone: list[dict[str, Any]] = []
     for assessment in Assessment.objects.filter(session=session).select_related("policy"):
@@ -51,6 +64,7 @@ def clear_logs(*, session: ExamSession, reason: str, by: User, ip_address: str |
         ip_address=ip_address,
         detail={"session": str(session.pk), "reason": reason, "logs": count, "activities": gone},
     )
+    notify.after_commit(lambda: news.tell_session(session.pk, session.exam_id))
     return Cleared(count, sum(item["current"] for item in gone))
 
 

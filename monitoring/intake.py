@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
+import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import NoReturn
 
 from django.conf import settings
@@ -15,6 +18,9 @@ from exams.models import ExamSession, SessionStatus
 from monitoring import queue, services
 from monitoring.frame_store import QueueFull, StoredFrame, Stream, frame_store
 from monitoring.models import Observation
+from monitoring.thinned import count_thinned
+
+logger = logging.getLogger(__name__)
 
 CLOCK_SKEW_S = 60.0
 """How far a picture's time may lie before the session's start or ahead of this server's clock."""
@@ -63,14 +69,16 @@ def take_frame(*, session: ExamSession, seq: int, captured_at: float, data: byte
     may be decoded, or not what ``media_type`` says; what is wrong with the bytes is logged.
     """
     check_active(session)
-    _check_numbers(session, seq, captured_at)
+    check_numbers(session.started_at, seq, captured_at)
     check_picture(session, data, media_type)
-    if _is_known(session, "frame", seq):
+    if is_known(session.pk, "frame", seq):
         return
-    thinned = frame_store().put(session.pk, StoredFrame(seq=seq, captured_at=captured_at, data=data))
+    thinned = store(session.pk, StoredFrame(seq=seq, captured_at=captured_at, data=data))
     if thinned is not None:
-        services.count_frames(session_id=session.pk, total=1, skipped=thinned)
-    queue.send(queue.ANALYZE, session.pk)
+        services.count_frames(session_id=session.pk, total=1)
+    if thinned:
+        count_thinned(session_id=session.pk)
+    ask_for_analysis(session.pk)
 
 
 def take_sound(*, session: ExamSession, seq: int, captured_at: float, data: bytes, media_type: str = "") -> None:
@@ -79,30 +87,52 @@ def take_sound(*, session: ExamSession, seq: int, captured_at: float, data: byte
     Raises ``IntakeRefused`` also while too much sound waits already: the chunk is not stored and may be sent again.
     """
     check_active(session)
-    _check_numbers(session, seq, captured_at)
+    check_numbers(session.started_at, seq, captured_at)
     check_sound(session, data, media_type)
-    if _is_known(session, "audio", seq):
+    if is_known(session.pk, "audio", seq):
         return
     services.open_monitor(session=session)
+    store(session.pk, StoredFrame(seq=seq, captured_at=captured_at, data=data, stream="audio"))
+    ask_for_analysis(session.pk, "audio")
+
+
+def store(session_id: uuid.UUID, item: StoredFrame) -> int | None:
+    """Store what has been checked; the answer is that of ``FrameStore.put``. Asks no database.
+
+    Raises ``IntakeRefused`` while too much sound waits, or where nothing can be stored at present.
+    """
     try:
-        frame_store().put(session.pk, StoredFrame(seq=seq, captured_at=captured_at, data=data, stream="audio"))
+        return frame_store().put(session_id, item)
     except QueueFull as error:
         message = _("Too much sound is waiting to be examined; send this chunk again in a while.")
         raise IntakeRefused(message, code="queue_full", status=429) from error
-    queue.send(queue.ANALYZE, session.pk)
+    except OSError as error:
+        logger.warning("Nothing can be stored: %s", error)
+        message = _("The server cannot store this at present; send it again in a while.")
+        raise IntakeRefused(message, code="storage_unavailable", status=503) from error
+
+
+def ask_for_analysis(session_id: uuid.UUID, stream: Stream = "frame") -> None:
+    """Have what waits in one of a session's queues examined."""
+    queue.send(queue.TASK_OF[stream], session_id)
 
 
 def take_events(*, session: ExamSession, reports: Sequence[services.Report], source: str) -> services.Recorded:
     """Write down what the candidate's side reports; raises ``IntakeRefused`` unless the session is on or paused."""
     session.refresh_from_db(fields=["status", "started_at"])
     if session.status not in (SessionStatus.ACTIVE, SessionStatus.PAUSED):
-        _refuse_state(session, _("This session is %(status)s, so no events are taken."))
+        _refuse_state(session.status, _("This session is %(status)s, so no events are taken."))
     return services.record_events(session_id=session.pk, reports=reports, source=source)
 
 
 def load_of(session: ExamSession) -> Load:
     """Return how much waits, so that a sender can slow down."""
-    waiting = frame_store().waiting(session.pk, "frame")
+    return load_at(session.pk)
+
+
+def load_at(session_id: uuid.UUID) -> Load:
+    """Return how much waits, by the session's id."""
+    waiting = frame_store().waiting(session_id, "frame")
     return Load(waiting, min(10, round(10 * waiting / max(1, settings.FRAME_QUEUE_LENGTH))))
 
 
@@ -126,61 +156,73 @@ def refuse_type(*, session: ExamSession, stream: Stream) -> NoReturn:
 def check_active(session: ExamSession) -> None:
     """Raise ``IntakeRefused`` unless the session, as it is by now, is active."""
     session.refresh_from_db(fields=["status", "started_at"])
-    if session.status != SessionStatus.ACTIVE or session.started_at is None:
-        _refuse_state(session, _("This session is %(status)s, so no pictures and no sound are taken."))
+    check_state(session.status, session.started_at)
+
+
+def check_state(status: str, started_at: datetime | None) -> None:
+    """Raise ``IntakeRefused`` unless this is the state of an active session."""
+    if status != SessionStatus.ACTIVE or started_at is None:
+        _refuse_state(status, _("This session is %(status)s, so no pictures and no sound are taken."))
 
 
 def check_picture(session: ExamSession, data: bytes, media_type: str = "") -> None:
     """Raise ``IntakeRefused``, and log it, unless the bytes begin like a picture that may be decoded."""
-    from vision.decoding import PictureError, PictureFault, sniff
-
-    fault: str = PictureFault.TOO_LARGE if len(data) > MAX_PICTURE_BYTES else ""
-    try:
-        found = "" if fault else sniff(data).format
-    except PictureError as error:
-        fault, found = error.fault, ""
-    if not fault and found in PICTURE_TYPES and _is_so(media_type, PICTURE_TYPES[found]):
-        return
-    fault = fault or ("type" if found in PICTURE_TYPES else PictureFault.UNKNOWN)
-    services.record_refusal(session_id=session.pk, event_type=BAD_IMAGE, detail={"reason": str(fault)})
-    _refuse_fault("frame", str(fault), media_type)
+    if fault := fault_of("frame", data, media_type):
+        refuse_fault(session.pk, "frame", fault, media_type)
 
 
 def check_sound(session: ExamSession, data: bytes, media_type: str = "") -> None:
     """Raise ``IntakeRefused``, and log it, unless the bytes begin like sound that may be decoded."""
+    if fault := fault_of("audio", data, media_type):
+        refuse_fault(session.pk, "audio", fault, media_type)
+
+
+def fault_of(stream: Stream, data: bytes, media_type: str = "") -> str:
+    """Return in a word what is wrong with what was sent, as far as its beginning tells; empty if nothing. Pure."""
+    from vision.decoding import PictureError, PictureFault, sniff
     from vision.sound import SoundError, sniff_sound
 
+    if stream == "frame" and len(data) > MAX_PICTURE_BYTES:
+        return str(PictureFault.TOO_LARGE)
     try:
-        found = sniff_sound(data).format
-        if _is_so(media_type, SOUND_TYPES[found]):
-            return
-        fault = "type"
-    except SoundError as error:
-        fault = error.fault
-    services.record_refusal(session_id=session.pk, event_type=BAD_AUDIO, detail={"reason": str(fault)})
-    _refuse_fault("audio", str(fault), media_type)
+        found = sniff(data).format if stream == "frame" else sniff_sound(data).format
+    except (PictureError, SoundError) as error:
+        return str(error.fault)
+    types = PICTURE_TYPES if stream == "frame" else SOUND_TYPES
+    if found not in types:
+        return str(PictureFault.UNKNOWN)
+    return "" if _is_so(media_type, types[found]) else "type"
 
 
-def _check_numbers(session: ExamSession, seq: int, captured_at: float) -> None:
+def refuse_fault(session_id: uuid.UUID, stream: Stream, fault: str, media_type: str = "") -> NoReturn:
+    """Log what is wrong and raise ``IntakeRefused`` for it."""
+    event = BAD_IMAGE if stream == "frame" else BAD_AUDIO
+    services.record_refusal(session_id=session_id, event_type=event, detail={"reason": fault})
+    _refuse_fault(stream, fault, media_type)
+
+
+def check_numbers(started_at: datetime | None, seq: int, captured_at: float) -> None:
+    """Raise ``IntakeRefused`` for a number or a time (seconds since 1970) that cannot be right."""
     if not 0 <= seq <= LARGEST_SEQ:
         raise IntakeRefused(_("seq must be a whole number from 0 to 2^53."), code="bad_seq")
-    started = session.started_at.timestamp() if session.started_at else 0.0
+    started = started_at.timestamp() if started_at else 0.0
     # A time in the future would make all that comes before it too late to count.
     if not started - CLOCK_SKEW_S <= captured_at <= time.time() + CLOCK_SKEW_S:
         message = _("captured_at must lie between the start of the session and now.")
         raise IntakeRefused(message, code="bad_captured_at")
 
 
-def _is_known(session: ExamSession, stream: Stream, seq: int) -> bool:
-    return Observation.objects.filter(session=session, stream=stream, seq=seq).exists()
+def is_known(session_id: uuid.UUID, stream: Stream, seq: int) -> bool:
+    """Say whether the number was examined already."""
+    return Observation.objects.filter(session=session_id, stream=stream, seq=seq).exists()
 
 
 def _is_so(media_type: str, allowed: Collection[str]) -> bool:
     return media_type in UNTOLD_TYPES or media_type in allowed
 
 
-def _refuse_state(session: ExamSession, message: str) -> NoReturn:
-    raise IntakeRefused(message % {"status": session.get_status_display()}, code="wrong_state", status=409)
+def _refuse_state(status: str, message: str) -> NoReturn:
+    raise IntakeRefused(message % {"status": SessionStatus(status).label}, code="wrong_state", status=409)
 
 
 def _refuse_unsupported(stream: Stream, media_type: str) -> NoReturn:

@@ -14,6 +14,7 @@ from accounts.models import User
 from exams.kinds import Kind
 from exams.lifecycle import lock_session
 from exams.models import ExamSession
+from monitoring import news
 from monitoring.models import MonitoringLog
 
 
@@ -47,6 +48,7 @@ def send_message(*, session: ExamSession, text: str, by: User) -> Message:
         detail={"text": text, "by": str(by.pk)},
         occurred_at=timezone.now(),
     )
+    news.tell_message(locked, log)
     return Message(text, log.occurred_at)
 
 

@@ -29,10 +29,28 @@ class SessionMonitor(models.Model):
     frames_analysed = models.PositiveIntegerField(_("frames analysed"), default=0)
     frames_skipped = models.PositiveIntegerField(_("frames skipped under load"), default=0)
     frames_unusable = models.PositiveIntegerField(_("frames that could not be examined"), default=0)
+    thinned_counted = models.PositiveIntegerField(default=0)
     last_frame_at = models.DateTimeField(_("last frame"), null=True, blank=True)
+    pictures_at = models.DateTimeField(
+        _("pictures last examined"), null=True, blank=True, help_text=_("By the server's clock.")
+    )
+    last_seen_at = models.DateTimeField(
+        _("last sign of life"), null=True, blank=True, help_text=_("By the server's clock.")
+    )
+    gone_at = models.DateTimeField(_("connection closed"), null=True, blank=True)
+    silence_due_at = models.DateTimeField(null=True, blank=True, default=timezone.now, db_index=True)
+    high_told_at = models.DateTimeField(_("reviewers told of high risk"), null=True, blank=True)
+    mail_due_at = models.DateTimeField(null=True, blank=True, db_index=True)
+    mail_tries = models.PositiveSmallIntegerField(default=0)
+    mail_to = models.JSONField(default=list)
     finished_at = models.DateTimeField(_("watching finished"), null=True, blank=True, db_index=True)
+    evidence_removed_at = models.DateTimeField(_("pictures removed"), null=True, blank=True)
     claim = models.UUIDField(null=True, blank=True)
     claimed_until = models.DateTimeField(null=True, blank=True, db_index=True)
+    holders_lost = models.PositiveSmallIntegerField(default=0)
+    sound_claim = models.UUIDField(null=True, blank=True)
+    sound_claimed_until = models.DateTimeField(null=True, blank=True)
+    sound_holders_lost = models.PositiveSmallIntegerField(default=0)
 
     class Meta:
         verbose_name = _("session monitor")
@@ -46,10 +64,45 @@ class SessionMonitor(models.Model):
                 | Q(claim__isnull=False, claimed_until__isnull=False),
                 name="monitor_claim_has_an_end",
             ),
+            models.CheckConstraint(
+                condition=Q(sound_claim__isnull=True, sound_claimed_until__isnull=True)
+                | Q(sound_claim__isnull=False, sound_claimed_until__isnull=False),
+                name="monitor_sound_claim_has_an_end",
+            ),
         )
 
     def __str__(self) -> str:
         return str(self.session)
+
+
+class Silence(models.Model):
+    """A span ``[started_at, ended_at)`` in which a running session sent no pictures, or nothing at all."""
+
+    KINDS = (Kind.CAMERA_SILENT, Kind.NETWORK_GAP)
+
+    session = models.ForeignKey(
+        ExamSession, on_delete=models.CASCADE, related_name="silences", verbose_name=_("session")
+    )
+    kind = models.CharField(_("kind"), max_length=16, choices=[(kind.value, kind.label) for kind in KINDS])
+    started_at = models.DateTimeField(_("started"))
+    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
+    given_back_at = models.DateTimeField(_("time given back"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("silence")
+        verbose_name_plural = _("silences")
+        ordering = ("started_at", "kind")
+        constraints = (
+            models.CheckConstraint(condition=Q(ended_at__gt=F("started_at")), name="silence_is_a_span"),
+            models.CheckConstraint(condition=Q(kind__in=["CAMERA_SILENT", "NETWORK_GAP"]), name="silence_kind_known"),
+            models.UniqueConstraint(
+                fields=["session", "kind"], condition=Q(ended_at__isnull=True), name="silence_one_open_per_kind"
+            ),
+            models.UniqueConstraint(fields=["session", "kind", "started_at"], name="silence_once"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.started_at:%H:%M:%S}"
 
 
 class Observation(AppendOnly):
@@ -143,6 +196,8 @@ class SuspiciousActivity(models.Model):
     ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
     explanation = models.CharField(_("explanation"), max_length=500)
     detail = models.JSONField(_("numbers"), default=dict)
+    newly_written = False
+    """Not kept: whether whoever holds this object has just made its row."""
 
     class Meta:
         verbose_name = _("suspicious activity")

@@ -2,19 +2,68 @@
 
 import logging
 import uuid
+from contextlib import suppress
 
 from celery import current_app
+from django.conf import settings
+from django.core.cache import cache
 from kombu.exceptions import OperationalError
+from redis import RedisError
 
 logger = logging.getLogger(__name__)
 
 ANALYZE = "monitoring.tasks.analyze_session"
+LISTEN = "monitoring.tasks.analyze_sound"
 FINISH = "monitoring.tasks.finish_session"
+MAIL_HIGH = "monitoring.tasks.mail_high"
+TASK_OF = {"frame": ANALYZE, "audio": LISTEN}
+
+ONE_IS_ENOUGH = (ANALYZE, LISTEN, FINISH, MAIL_HIGH)
+"""Each of these does all there is to do for a session, so of several that wait all but one would find nothing."""
+
+ASK_AGAIN_S, LONGEST_S = 5, 300
+"""A message may be lost, so another one is sent after a while; ever later while no worker takes any."""
 
 
 def send(task: str, session_id: uuid.UUID) -> None:
     """Put a task about one session into the queue; where the broker is away the sweep will do it later."""
+    if task in ONE_IS_ENOUGH and _is_pending(task, session_id):
+        return
     try:
         current_app.send_task(task, (str(session_id),), retry=False)
     except OperationalError as error:
+        begin(task, session_id)
         logger.warning("The broker is away (%s); session %s waits for the sweep.", error, session_id)
+
+
+def begin(task: str, session_id: uuid.UUID) -> None:
+    """Say that a worker has begun with a task: what comes in from now on needs another message."""
+    if _cache_is_shared():
+        with suppress(RedisError, OSError):
+            cache.delete_many([_key(task, session_id), _key(task, session_id) + ":times"])
+
+
+def _is_pending(task: str, session_id: uuid.UUID) -> bool:
+    """Say whether a message waits in the queue already; if not, one is taken to wait there now."""
+    if not _cache_is_shared():
+        return False
+    key = _key(task, session_id)
+    try:
+        if not cache.add(key, 1, ASK_AGAIN_S):
+            return True
+        cache.add(key + ":times", 0, 2 * LONGEST_S)
+        times = cache.incr(key + ":times")
+        if times > 1:
+            cache.touch(key, min(LONGEST_S, ASK_AGAIN_S * 2 ** (times - 1)))
+    except (RedisError, OSError, ValueError) as error:  # ValueError: it expired in between
+        logger.debug("The cache is away: %s", error)
+    return False
+
+
+def _cache_is_shared() -> bool:
+    """Say whether workers see the same cache as whoever asks them: in Redis, or because they are in this process."""
+    return bool(settings.REDIS_URL) or str(settings.CELERY_BROKER_URL).startswith("memory://")
+
+
+def _key(task: str, session_id: uuid.UUID) -> str:
+    return f"asked:{task.rpartition('.')[2]}:{session_id}"

@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 
 from exams.models import ExamSession, ProctoringPolicy
 from exams.policy import Policy
-from monitoring import rules
+from monitoring import rules, silence
 from monitoring.models import (
     Assessment,
     Evidence,
@@ -48,15 +48,18 @@ class Rescored:
 
 
 def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: bool = False) -> Rescored | None:
-    """Judge an ended session under another version of its exam's policy; None if it was never watched to its end.
+    """Judge an ended session under another version of its exam's policy.
 
-    The assessment under that version becomes the current one (made if there is none yet), pictures and newer decisions
-    go over to overlapping activities of the same kind, and the old assessment is kept. ``dry_run`` writes nothing.
+    Returns None if it was never watched to its end, or what was observed is no longer kept. The assessment
+    under that version becomes the current one (made if there is none yet), pictures and newer decisions go over to
+    overlapping activities of the same kind, and the old assessment is kept. ``dry_run`` writes nothing.
     """
     if policy.exam_id != session.exam_id:
         raise ValueError("The policy belongs to another exam.")
     with transaction.atomic():
         monitor = SessionMonitor.objects.select_for_update().filter(pk=session.pk, finished_at__isnull=False).first()
+        if monitor is not None and monitor.evidence_removed_at is not None:
+            return None
         before = Assessment.objects.filter(session=session, is_current=True).first()
         if monitor is None or before is None or session.ended_at is None:
             return None
@@ -92,7 +95,7 @@ def fold_again(session: ExamSession, policy: Policy) -> tuple[rules.State, list[
         fold = rules.report if moment.senses is None else rules.step
         state, more = fold(state, moment, policy)
         changes += more
-    return state, changes
+    return state, changes + silence.silences_again(session, policy)
 
 
 def _moments(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:

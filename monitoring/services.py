@@ -16,15 +16,17 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.errors import Refused
-from exams.kinds import Severity
+from exams.kinds import Kind, Severity
 from exams.models import ExamSession
 from exams.policy import Policy
 from exams.signals import session_closed
-from monitoring import rules
+from exams.system_check import usual_pose
+from monitoring import meters, news, rules, silence
 from monitoring.cues import Cue, examined_senses, read_cues, wanted_facts
 from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
 from monitoring.selectors import Pause, pauses_of
 from monitoring.store import Picture, moment_of, write_changes, write_state
+from vision.baseline import calibrated
 from vision.types import Memory
 from vision.types import Observation as Facts
 
@@ -32,6 +34,9 @@ logger = logging.getLogger(__name__)
 
 REFUSALS_EVERY = timedelta(seconds=5)
 """Of unusable input one row per kind is logged in this time, so that a flood of it does not flood the log."""
+
+LONGEST_GAP_S = 86_400.0
+CLOCKS_DIFFER_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,9 @@ class EventRefused(Refused):
 @transaction.atomic
 def open_monitor(*, session: ExamSession) -> SessionMonitor:
     """Return the session's monitor, made together with its first assessment if missing."""
-    monitor, created = SessionMonitor.objects.get_or_create(session=session, defaults={"state": rules.initial_state()})
+    measured = usual_pose(session.system_check)
+    begin = {"state": rules.initial_state(), "memory": {"usual": calibrated(measured)} if measured else {}}
+    monitor, created = SessionMonitor.objects.get_or_create(session=session, defaults=begin)
     if created:
         Assessment.objects.get_or_create(session=session, policy=session.policy)
     return monitor
@@ -100,6 +107,7 @@ def record_observations(*, session_id: uuid.UUID, batch: Batch) -> list[Suspicio
         return []
     session, policy = monitor.session, monitor.session.rules
     fresh, unreadable = _fresh(session, batch)
+    came: list[Facts | Unreadable] = [*fresh, *unreadable]
     Observation.objects.bulk_create(
         [*(_row(session, facts) for facts in fresh), *(_lost(session, u) for u in unreadable)]
     )
@@ -107,7 +115,9 @@ def record_observations(*, session_id: uuid.UUID, batch: Batch) -> list[Suspicio
     for facts in fresh:
         monitor.state, more = rules.step(monitor.state, seen_moment(facts, policy), policy)
         changes += more
+    changes += silence.note_pictures(session, policy, [moment_of(item.captured_at) for item in came])
     _count(monitor, fresh, unreadable)
+    transaction.on_commit(lambda: meters.count_examined(fresh, unreadable=len(unreadable)))
     if batch.memory is not None:
         monitor.memory = batch.memory
     monitor.save()
@@ -155,6 +165,7 @@ def record_events(*, session_id: uuid.UUID, reports: Sequence[Report], source: s
         logs[0].save()
     else:
         MonitoringLog.objects.bulk_create(logs)
+    news.tell_logged(monitor.session, logs)
     return Recorded(logs=logs, repeated=len(reports) - len(fresh), activities=_fold_reports(monitor, logs))
 
 
@@ -175,12 +186,16 @@ def record_refusal(
 
 
 @transaction.atomic
-def next_seq(*, session_id: uuid.UUID) -> int:
-    """Return a number for what came without one: microseconds since 1970, far from numbers counted from 0."""
+def next_seq(*, session_id: uuid.UUID, count: int = 1) -> int:
+    """Return a number for what came without one: microseconds since 1970, far from numbers counted from 0.
+
+    With ``count`` it is the first of so many that nobody else is given.
+    """
     monitor = lock_monitor(session_id)
-    monitor.last_server_seq = max(monitor.last_server_seq + 1, time.time_ns() // 1000)
+    first = max(monitor.last_server_seq + 1, time.time_ns() // 1000)
+    monitor.last_server_seq = first + count - 1
     monitor.save(update_fields=["last_server_seq"])
-    return monitor.last_server_seq
+    return first
 
 
 def seen_moment(facts: Facts, policy: Policy) -> rules.Moment:
@@ -192,10 +207,13 @@ def seen_moment(facts: Facts, policy: Policy) -> rules.Moment:
 def reported_moment(log: MonitoringLog, policy: Policy, pauses: Sequence[Pause] = ()) -> rules.Moment | None:
     """Return what a report feeds the rules with; None for what does not count.
 
-    That are kinds which only pictures decide or that are not enabled, and what a browser saw during one of ``pauses``.
+    That are kinds which only pictures decide or that are not enabled, what a browser saw during one of ``pauses``, and
+    a lost connection that the server noticed itself.
     """
     rule = policy.rule(log.event_type)
     if not (rule.instant and rule.enabled) or (not log.is_trusted and _is_within(log.believed_at, pauses)):
+        return None
+    if log.event_type == Kind.NETWORK_GAP and _is_known_gap(log):
         return None
     numbers = {key: value for key, value in log.detail.items() if key not in ("severity", "reported_by")}
     if log.source in (MonitoringLog.Source.CLIENT, MonitoringLog.Source.PROCTOR):
@@ -213,6 +231,8 @@ def count_frames(*, session_id: uuid.UUID, total: int = 0, skipped: int = 0) -> 
     if not counted:  # a process died between starting the session and opening its monitor
         open_monitor(session=ExamSession.objects.get(pk=session_id))
         count_frames(session_id=session_id, total=total, skipped=skipped)
+        return
+    meters.count_frames(received=total, skipped=skipped)
 
 
 @transaction.atomic
@@ -225,19 +245,27 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     assessment = Assessment.objects.get(session=session, policy=session.policy)
     if monitor.finished_at is not None or session.ended_at is None:
         return assessment
-    policy = session.rules
+    monitor.session, before, policy = session, news.scores_of(assessment), session.rules
     monitor.state, changes = rules.finish(monitor.state, session.ended_at.timestamp(), policy)
-    monitor.finished_at = timezone.now()
-    monitor.save(update_fields=["state", "finished_at"])
-    write_changes(assessment, changes, policy, {})
+    changes += silence.end_all(session, policy, session.ended_at)
+    monitor.finished_at, monitor.silence_due_at = timezone.now(), None
+    monitor.save(update_fields=["state", "finished_at", "silence_due_at"])
+    activities = write_changes(assessment, changes, policy, {})
     write_state(assessment, policy, monitor.state, duration_s=session.duration.total_seconds())
+    news.tell_found(monitor, assessment, activities, before=before)
     transaction.on_commit(lambda: session_closed.send(ExamSession, session=session))
     return assessment
 
 
+def write_found(monitor: SessionMonitor, changes: list[rules.Change]) -> list[SuspiciousActivity]:
+    """Write what the server noticed itself, or withdrew, and score; the monitor's row is locked by the caller."""
+    return _write(monitor, monitor.session.rules, changes, {})
+
+
 def lock_monitor(session_id: uuid.UUID) -> SessionMonitor:
     """Return the session's monitor with its session and policy; until the transaction ends nobody else changes it."""
-    if SessionMonitor.objects.select_for_update().filter(pk=session_id).first() is None:
+    locked = SessionMonitor.objects.select_for_update().filter(pk=session_id).values_list("pk")
+    if locked.first() is None:
         open_monitor(session=ExamSession.objects.get(pk=session_id))  # it died between the start and the monitor
     return SessionMonitor.objects.select_related("session__policy").get(pk=session_id)
 
@@ -299,7 +327,15 @@ def _fold_reports(monitor: SessionMonitor, logs: Sequence[MonitoringLog]) -> lis
     if not changes:
         return []
     monitor.save(update_fields=["state"])
-    return _write(monitor, policy, changes, {})
+    return _write(monitor, policy, changes, {}, reported=True)
+
+
+def _is_known_gap(log: MonitoringLog) -> bool:
+    """Say whether the gap is one the server noticed; whether it is told at its beginning or its end, nobody says."""
+    told = log.detail.get("seconds")
+    sensible = isinstance(told, int | float) and CLOCKS_DIFFER_S < told <= LONGEST_GAP_S
+    length = timedelta(seconds=float(told) if sensible else CLOCKS_DIFFER_S)
+    return silence.is_known_gap(log.session, log.believed_at - length, log.believed_at + length)
 
 
 def _is_within(at: datetime, pauses: Sequence[Pause]) -> bool:
@@ -310,6 +346,8 @@ def _count(monitor: SessionMonitor, fresh: list[Facts], unreadable: list[Unreada
     if fresh:
         newest = moment_of(max(facts.captured_at for facts in fresh))
         monitor.last_frame_at = max(monitor.last_frame_at or newest, newest)
+    if fresh or unreadable:
+        monitor.pictures_at = timezone.now()
     monitor.frames_analysed += len(fresh)
     monitor.frames_unusable += sum(facts.usable is False for facts in fresh) + len(unreadable)
     monitor.frames_total = max(monitor.frames_total, monitor.frames_analysed)
@@ -335,14 +373,19 @@ def _write(
     policy: Policy,
     changes: list[rules.Change],
     pictures: Mapping[int, Picture],
+    *,
     missing: dict[str, str] | None = None,
+    reported: bool = False,
 ) -> list[SuspiciousActivity]:
     session = monitor.session
     assessment = Assessment.objects.get(session=session, policy=session.policy)
+    before = news.scores_of(assessment)
     if missing is not None:
         assessment.missing_detectors = missing
     activities = write_changes(assessment, changes, policy, pictures)
+    transaction.on_commit(lambda: meters.count_begun(activities))
     write_state(assessment, policy, monitor.state, duration_s=watched_s(session, monitor.state))
+    news.tell_found(monitor, assessment, activities, before=before, reported=reported)
     return activities
 
 

@@ -17,6 +17,7 @@ from monitoring.explain import explain
 from monitoring.models import Assessment, Evidence, ReviewDecision, SuspiciousActivity
 from monitoring.rules import Change, State
 
+SPAN_FIELDS = ("kind", "severity", "started_at", "ended_at")
 Picture = Callable[[], bytes]
 """Gives the encoded JPEG of one frame, when it is wanted."""
 
@@ -46,7 +47,7 @@ def _write_activity(
     assessment: Assessment, change: Change, policy: Policy, seq: int | None, pictures: Mapping[int, Picture]
 ) -> SuspiciousActivity:
     duration = None if change.ended_at is None else change.ended_at - change.started_at
-    activity, _created = SuspiciousActivity.objects.update_or_create(
+    activity, is_new = SuspiciousActivity.objects.update_or_create(
         assessment=assessment,
         kind=change.kind,
         started_at=moment_of(change.started_at),
@@ -65,6 +66,7 @@ def _write_activity(
             "detail": {**change.detail, "positives": change.positives, "examined": change.examined},
         },
     )
+    activity.newly_written = is_new
     if seq is not None and seq in pictures:
         _keep_evidence(activity, change, seq, pictures[seq]())
     return activity
@@ -101,11 +103,12 @@ def write_state(assessment: Assessment, policy: Policy, state: State, *, duratio
 
 def write_scores(assessment: Assessment, policy: Policy) -> None:
     """Score the assessment from its rows; the reviewed score leaves dismissed activities out."""
-    activities = list(SuspiciousActivity.objects.filter(assessment=assessment))
-    dismissed = dismissed_activities(assessment)
+    rows = SuspiciousActivity.objects.filter(assessment=assessment).values_list("pk", *SPAN_FIELDS)
+    spans = {pk: _span(*told) for pk, *told in rows}
+    dismissed = dismissed_activities(assessment) if spans else set()
     observed_s, until = scoring.observed_seconds(assessment.observed), assessment.observed_until
-    scores = scoring.assess([_span(a) for a in activities], policy, observed_s=observed_s, until=until)
-    kept = [_span(a) for a in activities if a.pk not in dismissed]
+    scores = scoring.assess(list(spans.values()), policy, observed_s=observed_s, until=until)
+    kept = [span for pk, span in spans.items() if pk not in dismissed]
     assessment.risk_score, assessment.risk_level = scores.risk_score, scores.risk_level
     assessment.trust_score, assessment.compliance_score = scores.trust_score, scores.compliance_score
     assessment.breakdown = scores.lines()
@@ -121,6 +124,5 @@ def dismissed_activities(assessment: Assessment) -> set[Any]:
     return {pk for pk, verdict in latest.items() if verdict == ReviewDecision.Verdict.DISMISSED}
 
 
-def _span(activity: SuspiciousActivity) -> scoring.Span:
-    ended_at = None if activity.ended_at is None else activity.ended_at.timestamp()
-    return scoring.Span(activity.kind, activity.severity, activity.started_at.timestamp(), ended_at)
+def _span(kind: str, severity: int, started_at: datetime, ended_at: datetime | None) -> scoring.Span:
+    return scoring.Span(kind, severity, started_at.timestamp(), None if ended_at is None else ended_at.timestamp())

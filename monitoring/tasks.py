@@ -6,22 +6,39 @@ from celery import shared_task
 
 from exams.breaks import resume_overdue
 from exams.lifecycle import expire_overdue as expire_overdue_sessions
-from monitoring import analysis, queue, replay
+from monitoring import analysis, mail, presence, queue, replay, retention
+from monitoring.frame_store import Stream
+
+ANALYSIS_LIMIT_S = 180
+"""A worker process that takes so long over a task of some 20 s is stuck, and is ended."""
 
 
-@shared_task
+@shared_task(time_limit=ANALYSIS_LIMIT_S)
 def analyze_session(session_id: str) -> None:
-    """Analyse what waits in one session's queue."""
-    session = uuid.UUID(session_id)
-    # What came in while the session was held found it busy, so its own message did nothing.
-    if analysis.analyze_waiting(session_id=session) and analysis.is_waiting(session_id=session):
-        queue.send(queue.ANALYZE, session)
+    """Analyse the pictures that wait in one session's queue."""
+    _analyze(uuid.UUID(session_id), "frame")
 
 
-@shared_task
+@shared_task(time_limit=ANALYSIS_LIMIT_S)
+def analyze_sound(session_id: str) -> None:
+    """Analyse the sound that waits in one session's queue."""
+    _analyze(uuid.UUID(session_id), "audio")
+
+
+def _analyze(session: uuid.UUID, stream: Stream) -> None:
+    task = queue.TASK_OF[stream]
+    queue.begin(task, session)
+    done = analysis.analyze_waiting(session_id=session, streams=[stream])
+    if done and analysis.is_waiting(session_id=session, stream=stream):
+        queue.send(task, session)  # there is more than one task's share; other sessions come first
+
+
+@shared_task(time_limit=ANALYSIS_LIMIT_S)
 def finish_session(session_id: str) -> None:
     """Analyse the rest and close the books of a session that has ended."""
-    analysis.finish_session(session_id=uuid.UUID(session_id))
+    session = uuid.UUID(session_id)
+    queue.begin(queue.FINISH, session)
+    analysis.finish_session(session_id=session)
 
 
 @shared_task
@@ -29,10 +46,26 @@ def sweep() -> None:
     """Pick up what a lost message or a dead worker left behind."""
     waiting, unfinished = analysis.sessions_to_sweep()
     for session_id in waiting:
-        queue.send(queue.ANALYZE, session_id)
+        analysis.ask_for_waiting(session_id=session_id)
     for session_id in unfinished:
         queue.send(queue.FINISH, session_id)
+    for session_id in mail.sessions_with_mail_due():
+        queue.send(queue.MAIL_HIGH, session_id)
+    analysis.drop_expired()
     replay.terminate_dead_replays()
+
+
+@shared_task
+def watch_silence() -> None:
+    """Notice clients that live and send no pictures, and those that give no sign of life."""
+    presence.watch_silence()
+
+
+@shared_task
+def remove_old_evidence() -> None:
+    """Remove pictures and raw observations that have been kept long enough."""
+    for session_id in retention.sessions_to_thin_out():
+        retention.remove_evidence(session_id=session_id)
 
 
 @shared_task
@@ -40,3 +73,11 @@ def expire_overdue() -> None:
     """Let the clock run again where a break is used up, then close sessions whose time is up."""
     resume_overdue()
     expire_overdue_sessions()
+
+
+@shared_task
+def mail_high(session_id: str) -> None:
+    """Write to the reviewers of a session that turned High."""
+    session = uuid.UUID(session_id)
+    queue.begin(queue.MAIL_HIGH, session)
+    mail.send_due(session_id=session)

@@ -9,4 +9,7 @@ class ProctoringConfig(AppConfig):
     name = "proctoring"
 
     def ready(self) -> None:
-        from proctoring import checks  # noqa: F401  registers itself
+        from proctoring import checks, logs, metrics  # noqa: F401  the checks register themselves
+
+        logs.connect()
+        metrics.connect()

@@ -9,21 +9,19 @@ import logging
 import threading
 from typing import Any
 
-from proctoring.celery import app
+from proctoring.celery import QUEUES, app
 
 logger = logging.getLogger(__name__)
 
 _ready = threading.Event()
 _start_once = threading.Lock()
 
-QUEUES = ["default", "vision", "reports"]
-
 
 def start() -> None:
     """Start worker and beat once per process."""
     if not _start_once.acquire(blocking=False):
         return
-    app.amqp.queues.select(QUEUES)
+    app.amqp.queues.select(list(QUEUES))
     threading.Thread(target=_work, name="embedded-worker", daemon=True).start()
     _beat().start()
 

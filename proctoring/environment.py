@@ -121,11 +121,27 @@ def _origin(name: str, text: str) -> str:
     return f"{parts.scheme}://{shown}" + (f":{port}" if port not in (None, usual) else "")
 
 
+def own_address(host: str, port: int) -> str:
+    """Return how a browser on this machine reaches the server that listens there."""
+    shown = "localhost" if host in ("0.0.0.0", "::") else f"[{host}]" if ":" in host else host  # noqa: S104
+    return f"http://{shown}:{port}"
+
+
 def read_redis_url(name: str, text: str) -> str:
     """Return the address of a Redis server; empty stays empty."""
     if text and not re.match(r"(rediss?|unix)://.", text):
         raise ImproperlyConfigured(f"{name} must look like redis://host:6379/0.")
     return text
+
+
+def read_frame_store(name: str, text: str, redis_url: str) -> str:
+    """Return ``spool`` or ``redis``: what is asked for, else Redis where there is one."""
+    found = text.strip().lower() or ("redis" if redis_url else "spool")
+    if found not in ("spool", "redis"):
+        raise ImproperlyConfigured(f"{name} must be spool or redis, not {text!r}.")
+    if found == "redis" and not redis_url:
+        raise ImproperlyConfigured(f"{name} is redis, so REDIS_URL must say where it is.")
+    return found
 
 
 def read_database_url(name: str, url: str) -> dict[str, Any]:

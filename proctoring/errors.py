@@ -15,13 +15,16 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.utils.translation import gettext as _
 from django.views import defaults
 from django.views.decorators.csrf import csrf_exempt
+from kombu.exceptions import OperationalError as BrokerError
+from redis import RedisError
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import exception_handler, set_rollback
 
 from accounts.errors import Refused
 from exams.policy import PolicyError
-from proctoring.exceptions import Busy, Conflict, TooLarge
+from monitoring.frame_store import StoreUnavailable
+from proctoring.exceptions import Busy, Conflict, TooLarge, Unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -80,6 +83,9 @@ def _as_api_exception(error: Exception) -> Exception:  # noqa: PLR0911  one line
     if isinstance(error, OperationalError):  # a deadlock, a lock that was not had in time, no connection
         logger.error("the database could not answer", exc_info=error)
         return Busy()
+    if isinstance(error, StoreUnavailable | RedisError | BrokerError):
+        logger.error("the storage could not answer", exc_info=error)
+        return Unavailable()
     if isinstance(error, Http404):
         return exceptions.NotFound()
     if isinstance(error, PermissionDenied):

@@ -22,6 +22,12 @@ class Busy(APIException):
     wait = 2
 
 
+class Unavailable(Busy):
+    """Redis, the disk or the broker is away."""
+
+    default_code = "storage_unavailable"
+
+
 class TooLarge(APIException):
     """More than is taken at once."""
 

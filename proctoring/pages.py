@@ -9,8 +9,13 @@ from django.utils import translation
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView, SpectacularRedocView, SpectacularSwaggerSplitView
+from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from monitoring import asyncapi
+from proctoring import __version__
 
 # Both pages write their styles themselves; Redoc searches in a worker made from a blob.
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -36,6 +41,18 @@ class SchemaView(SpectacularAPIView):
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Return the document in the caller's language."""
         return Response(_document(translation.get_language() or "en"))
+
+
+class SocketSchemaView(APIView):
+    """The AsyncAPI document of the sockets."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        """Return the document."""
+        return Response(asyncapi.document(__version__))
 
 
 class _Guarded:

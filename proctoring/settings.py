@@ -5,18 +5,24 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from kombu import Queue
+
 from proctoring import __version__
 from proctoring.environment import (
     MARIADB,
     POSTGRESQL,
     SQLITE,
     Environment,
+    own_address,
     read_database_url,
+    read_frame_store,
     read_origins,
     read_redis_url,
     read_secrets,
 )
 from proctoring.face_settings import read_face_distance, read_face_keys
+from proctoring.figures import read_token, share_figures
+from proctoring.logs import FORMATS, LEVELS, logging_settings, read_log_choice
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -35,6 +41,8 @@ CSRF_TRUSTED_ORIGINS = env.texts("CSRF_TRUSTED_ORIGINS")
 # Behind a proxy that ends TLS; off by default so that a laptop works over plain HTTP.
 SECURE = env.flag("SECURE")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
+# Probes ask from within, past the proxy.
+SECURE_REDIRECT_EXEMPT = [r"^health(/ready)?/?$"]
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = SECURE
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
@@ -46,7 +54,7 @@ CORS_ALLOWED_ORIGINS = read_origins(
     "ALLOWED_ORIGINS", env.texts("ALLOWED_ORIGINS", default=["http://localhost:3000"] if DEBUG else [])
 )
 CORS_URLS_REGEX = r"^/(api/|health|schema|$)"
-CORS_EXPOSE_HEADERS = ["Content-Disposition", "Content-Language", "Retry-After"]
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "Content-Language", "Retry-After", "X-Request-ID"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -74,6 +82,8 @@ INSTALLED_APPS = [
     "reports",
 ]
 MIDDLEWARE = [
+    "proctoring.logs.request_context",
+    "proctoring.metrics.measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
@@ -120,7 +130,8 @@ _options_of: dict[str, dict[str, Any]] = {
         "timeout": 20,
         "init_command": "PRAGMA journal_mode=WAL;PRAGMA synchronous=NORMAL;",
     },
-    POSTGRESQL: {"pool": True},
+    # Who finds no connection is told so soon, and a server that is back is noticed soon, however long it was away.
+    POSTGRESQL: {"pool": {"timeout": 5, "reconnect_timeout": 4}},
     # Text that is too long or a number out of range is an error there as everywhere, not something to cut to size.
     MARIADB: {
         "charset": "utf8mb4",
@@ -129,6 +140,8 @@ _options_of: dict[str, dict[str, Any]] = {
     },
 }
 _database["OPTIONS"] = _options_of[_database["ENGINE"]] | _database.get("OPTIONS", {})
+# Of connections that wait in the pool, those that the server's restart has ended are not given to anybody.
+_database["CONN_HEALTH_CHECKS"] = _database["ENGINE"] == POSTGRESQL
 DATABASES = {"default": _database}
 if _database["ENGINE"] == MARIADB:
     # Unique constraints with a condition or over an expression will not be made, say these; our backend makes them.
@@ -194,7 +207,7 @@ REST_FRAMEWORK = {
         "proctoring.filters.StableOrdering",
     ],
     "DEFAULT_SCHEMA_CLASS": "proctoring.schema.Schema",
-    "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.ScopedRateThrottle"],
+    "DEFAULT_THROTTLE_CLASSES": ["accounts.throttling.SteadyThrottle"],
     "NUM_PROXIES": TRUSTED_PROXIES,
     # A hall of candidates may share one address, so anonymous limits are wide; lock-out guards single accounts.
     "DEFAULT_THROTTLE_RATES": {
@@ -202,6 +215,7 @@ REST_FRAMEWORK = {
         "register": "120/min",
         "intake": "1200/min",
         "submit": "60/min",
+        "check": "30/min",
     },
     "DEFAULT_METADATA_CLASS": None,  # the description says all there is; OPTIONS is for preflights
     "EXCEPTION_HANDLER": "proctoring.errors.handle_error",
@@ -260,8 +274,8 @@ LOCALE_PATHS = [BASE_DIR / "proctoring" / "locale"]
 
 # --- files ------------------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
-STATIC_ROOT.mkdir(exist_ok=True)  # whitenoise warns about a folder that is not there
+STATIC_ROOT = Path(env.text("STATIC_ROOT", str(VAR_DIR / "static")))
+STATIC_ROOT.mkdir(parents=True, exist_ok=True)  # whitenoise warns about a folder that is not there
 STATICFILES_DIRS = [BASE_DIR / "static"]
 # Static files need no collecting step; a proxy may serve a collected STATIC_ROOT instead.
 WHITENOISE_USE_FINDERS = True
@@ -269,9 +283,21 @@ WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
 # Pictures of people are served by views that check who asks, never from an open address.
 MEDIA_URL = ""
+REDIS_URL = read_redis_url("REDIS_URL", env.text("REDIS_URL"))
+# Where pictures and sound wait to be examined: in a folder of this machine, or in Redis, for several machines.
+FRAME_STORE = read_frame_store("FRAME_STORE", env.text("FRAME_STORE"), REDIS_URL)
 FRAME_SPOOL = Path(env.text("FRAME_SPOOL", str(VAR_DIR / "spool")))
 FRAME_QUEUE_LENGTH = env.number("FRAME_QUEUE_LENGTH", default=240)
+# What waits for a session that ended so long ago will not be examined any more.
+FRAME_TTL_S = env.number("FRAME_TTL_S", default=24 * 3600, least=60)
+# A worker that has not been heard of for so long is taken for dead, and another one goes on with its session.
+CLAIM_S = env.number("CLAIM_S", default=5, most=300)
+# For how long pictures, reports and raw observations are kept after a session's end and the last decision; 0: for ever.
+KEEP_DAYS = env.number("KEEP_DAYS", default=365, least=0)
 FRAME_WAIT_S = env.number("FRAME_WAIT_S", default=10, least=0, most=60)
+# What one candidate may send through sockets: pictures and chunks of sound per second, and twice as many at once.
+SOCKET_FRAMES_PER_S = env.number("SOCKET_FRAMES_PER_S", default=30, most=1_000_000)
+CAPTURE_FPS = 1.0
 # How long the end of a session waits for its scores to be final; they are told as they stand after that.
 END_WAIT_S = 5.0
 os.environ.setdefault("PROCTORING_MODELS", str(VAR_DIR / "models"))
@@ -280,37 +306,77 @@ os.environ.setdefault("PROCTORING_MODELS", str(VAR_DIR / "models"))
 HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", default=8000, most=65535)
 
+# Where people reach this server: links in e-mail begin with it.
+SITE_URL = env.text("SITE_URL")
+SITE_URL = read_origins("SITE_URL", [SITE_URL])[0] if SITE_URL else own_address(HOST, PORT)
+
+# --- e-mail -----------------------------------------------------------------------------------------------------------
+_mailer = "console" if DEBUG else "smtp"
+EMAIL_BACKEND = env.text("EMAIL_BACKEND", f"django.core.mail.backends.{_mailer}.EmailBackend")
+EMAIL_HOST = env.text("EMAIL_HOST", "localhost")
+EMAIL_PORT = env.number("EMAIL_PORT", default=25, most=65535)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS")
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "proctoring@localhost")
+
 # --- background work --------------------------------------------------------------------------------------------------
-REDIS_URL = read_redis_url("REDIS_URL", env.text("REDIS_URL"))
 CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", REDIS_URL or "memory://localhost")
 # Without a broker the worker and beat live inside the server process.
 EMBEDDED_WORKER = env.flag("EMBEDDED_WORKER", default=CELERY_BROKER_URL.startswith("memory://"))
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker, however long that is away
+# A message that a worker took and neither finished nor gave back is handed out again after this; it must be longer than
+# any task may take, or the task would be done twice. Other brokers see the worker's connection break.
+VISIBILITY_S = 1800
+CELERY_BROKER_TRANSPORT_OPTIONS = {}
 if CELERY_BROKER_URL.startswith("memory://"):
     CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01}
+elif CELERY_BROKER_URL.startswith(("redis://", "rediss://", "unix://")):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"visibility_timeout": VISIBILITY_S}
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = True
 CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_TIME_LIMIT = 900
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+# Building the models takes a new process some seconds; the usual four would be too few on a small machine.
+CELERY_WORKER_PROC_ALIVE_TIMEOUT = 120.0
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Celery closes databases around each task, and with them the pool: four new connections for each picture. After so many
+# tasks only; in between a task's connection goes back to the pool (proctoring/celery.py).
+CELERY_DB_REUSE_MAX = 10_000
 CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.number("WORKER_MAX_MEMORY_KB", default=1_500_000)
 CELERY_TASK_DEFAULT_QUEUE = "default"
-CELERY_TASK_ROUTES = {"monitoring.tasks.analyze_session": {"queue": "vision"}, "reports.tasks.*": {"queue": "reports"}}
-CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "monitoring.tasks.sweep", "schedule": 10.0},
+CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "vision", "audio", "reports")]
+CELERY_TASK_ROUTES = {
+    "monitoring.tasks.analyze_session": {"queue": "vision"},
+    "monitoring.tasks.analyze_sound": {"queue": "audio"},
+    "reports.tasks.*": {"queue": "reports"},
+}
+_chores: dict[str, dict[str, Any]] = {
+    "sweep": {"task": "monitoring.tasks.sweep", "schedule": 4.0},
+    "silence": {"task": "monitoring.tasks.watch_silence", "schedule": 5.0},
     "reports": {"task": "reports.tasks.sweep_reports", "schedule": 60.0},
     "expire": {"task": "monitoring.tasks.expire_overdue", "schedule": 30.0},
+    "retention": {"task": "monitoring.tasks.remove_old_evidence", "schedule": 3600.0},
     "tokens": {"task": "accounts.tasks.forget_tokens", "schedule": 6 * 3600.0},
 }
+# A chore that waited until its next turn is not done twice: without workers the queue would fill with them.
+CELERY_BEAT_SCHEDULE = {
+    name: chore | {"options": {"expires": chore["schedule"], "ignore_result": True}} for name, chore in _chores.items()
+}
+# All sockets of one process share what may wait in Redis, so Channels' own 100 are gone in one burst.
+CHANNEL_CAPACITY = 1000
 CHANNEL_LAYERS = {
     "default": (
         # redis-py's own read timeout would kill idle consumers, which block for longer.
         {
-            "BACKEND": "channels_redis.core.RedisChannelLayer",
-            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+            "BACKEND": "proctoring.layers.SteadyRedisLayer",
+            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "capacity": CHANNEL_CAPACITY},
         }
         if REDIS_URL
-        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": CHANNEL_CAPACITY}}
     )
 }
 CACHES = {
@@ -322,10 +388,13 @@ CACHES = {
 }
 
 # --- logs -------------------------------------------------------------------------------------------------------------
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": env.text("LOG_LEVEL", "WARNING").upper()},
-}
+LOG_FORMAT = read_log_choice("LOG_FORMAT", env.text("LOG_FORMAT", "text" if DEBUG else "json").lower(), FORMATS)
+LOG_LEVEL = read_log_choice("LOG_LEVEL", env.text("LOG_LEVEL", "WARNING").upper(), LEVELS)
+LOGGING = logging_settings(form=LOG_FORMAT, level=LOG_LEVEL)
+
+# --- figures for Prometheus -------------------------------------------------------------------------------------------
+METRICS_TOKEN = read_token("METRICS_TOKEN", env.text("METRICS_TOKEN"))
+# In the environment of a worker alone: where it shows its figures, on HOST.
+METRICS_PORT = env.number("METRICS_PORT", default=0, least=0, most=65535)
+if METRICS_PORT:
+    share_figures()

@@ -26,9 +26,11 @@ urlpatterns = [
     path("health", health.AliveView.as_view(), name="health"),
     path("health/ready", health.ReadyView.as_view(), name="health-ready"),
     path("schema", pages.SchemaView.as_view(), name="schema"),
+    path("schema/ws", pages.SocketSchemaView.as_view(), name="schema-ws"),
     path("docs", pages.SwaggerView.as_view(), name="docs"),
     path("redoc", pages.RedocView.as_view(), name="redoc"),
     path("api/v1/", include(api)),
     re_path("^api(/|$)", errors.no_such_call),
     path("admin/", admin.site.urls),
+    path("", include("exams.page_urls")),
 ]

@@ -7,7 +7,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 
 from exams.models import ExamSession
-from exams.signals import session_closed
+from exams.signals import evidence_removed, session_closed
 from reports.models import SessionReport
 from reports.tasks import request_report
 
@@ -16,6 +16,13 @@ from reports.tasks import request_report
 def report_closed_session(session: ExamSession, **_kwargs: Any) -> None:
     """Have the report made as soon as the scores are final."""
     request_report(session=session)
+
+
+@receiver(evidence_removed)
+def delete_report(session: ExamSession, **_kwargs: Any) -> None:
+    """Let the report go with the pictures that it shows; it can be made again without them."""
+    for report in SessionReport.objects.filter(session=session):
+        report.delete()
 
 
 @receiver(post_delete, sender=SessionReport)

@@ -62,6 +62,7 @@ STAFF_EXAMPLE = {
     "requires_check": True,
     "open_to_all": False,
     "max_attempts": 1,
+    "mail_when_high": True,
     "candidate_sees": "scores",
     "owner": {
         "id": "5a0f6f0e-0d5f-4b39-8b5d-6a0a3f6f9e21",
@@ -83,6 +84,7 @@ CHANGE_EXAMPLE = {
     "closes_at": "2026-03-02T12:00:00Z",
     "duration_minutes": 60,
     "max_attempts": 1,
+    "mail_when_high": True,
 }
 
 
@@ -192,6 +194,7 @@ class ExamDetailsSerializer(serializers.ModelSerializer):
             "requires_check",
             "open_to_all",
             "max_attempts",
+            "mail_when_high",
             "candidate_sees",
             "owner",
         )
@@ -199,6 +202,7 @@ class ExamDetailsSerializer(serializers.ModelSerializer):
             "code": {"required": False, "help_text": "Short public name; made from the title if left out."},
             "instructions": {"max_length": MAX_TEXT_LENGTH},
             "max_attempts": {"min_value": 1, "max_value": 1000},
+            "mail_when_high": {"help_text": "E-mail to its teacher and reviewers when a session turns High."},
         }
 
     def validate_owner(self, owner: User) -> User:

@@ -16,13 +16,14 @@ from rest_framework import generics, serializers
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import BaseThrottle, ScopedRateThrottle
+from rest_framework.throttling import BaseThrottle
 
 from accounts.api.fields import YesNoFilter
 from accounts.lists import OwnKeysFirst
 from accounts.openapi import describe
 from accounts.pagination import Pages
 from accounts.permissions import IsCandidate, IsStaff, signed_in
+from accounts.throttling import SteadyThrottle
 from exams.api.exams import PersonSerializer
 from exams.api.parts import Reading, TimeFilter
 from exams.authoring import MAX_PROBLEM_NUMBER
@@ -201,7 +202,7 @@ class SessionSubmissions(generics.ListAPIView):
 
     def get_throttles(self) -> list[BaseThrottle]:
         """Count what is sent, not what is looked at."""
-        return [ScopedRateThrottle()] if self.request.method == "POST" else []
+        return [SteadyThrottle()] if self.request.method == "POST" else []
 
     def get_queryset(self) -> QuerySet[Any]:
         """Return all versions of the session named in the address."""

@@ -184,10 +184,11 @@ def test_it_assigns_candidates_found_by_name(client, teacher, exam):
 
 def test_it_keeps_for_whom_an_exam_is_and_what_candidates_see(client, teacher, exam):
     client.force_login(teacher)
-    sent = {"open_to_all": "on", "max_attempts": "2", "candidate_sees": "nothing"}
+    sent = {"open_to_all": "on", "max_attempts": "2", "candidate_sees": "nothing", "mail_when_high": "on"}
     assert client.post(page(exam), form(exam, **sent)).status_code == 302
     exam.refresh_from_db()
     assert (exam.open_to_all, exam.max_attempts, exam.candidate_sees) == (True, 2, "nothing")
+    assert exam.mail_when_high is True
 
 
 def test_it_lists_thirty_exams_with_as_many_queries_as_one(client, teacher):

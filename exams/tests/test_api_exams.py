@@ -204,6 +204,7 @@ def test_it_makes_an_exam_of_the_callers_with_the_default_policy(teacher):
         "requires_check": False,
         "open_to_all": True,
         "max_attempts": 2,
+        "mail_when_high": True,
         "candidate_sees": "nothing",
     }
     answer = client_of(teacher).post(EXAMS, sent)
@@ -213,6 +214,7 @@ def test_it_makes_an_exam_of_the_callers_with_the_default_policy(teacher):
     assert exam.closes_at == datetime(2026, 3, 2, 12, tzinfo=UTC)
     assert (exam.duration_minutes, exam.requires_check, exam.open_to_all) == (45, False, True)
     assert (exam.max_attempts, exam.candidate_sees, exam.instructions) == (2, "nothing", "Be alone.")
+    assert exam.mail_when_high is answer.data["mail_when_high"] is True
     assert [policy.version for policy in exam.policies.all()] == [1]
     assert (answer.data["id"], answer.data["policy_version"]) == (str(exam.pk), 1)
 

@@ -25,7 +25,15 @@ def test_it_documents_the_default_rule_of_every_kind(kind):
 def test_it_documents_every_threshold_and_setting_with_its_default():
     policy = Policy()
     values = {item.name: getattr(policy.thresholds, item.name) for item in fields(Thresholds)}
-    plain = ("objects_every_s", "medium_from", "high_from", "kind_cap", "trust_zero_risk", "max_gap_s")
+    plain = (
+        "objects_every_s",
+        "medium_from",
+        "high_from",
+        "kind_cap",
+        "trust_zero_risk",
+        "max_gap_s",
+        "silent_after_s",
+    )
     values |= {name: getattr(policy, name) for name in plain}
     for name, value in values.items():
         assert f"| `{name}` | {value:g} |" in RULES

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -29,6 +30,7 @@ from monitoring.api.session_serializers import (
     SessionResultSerializer,
 )
 from monitoring.clearing import clear_logs
+from monitoring.lost_time import give_back_time
 from monitoring.messages import send_message
 from monitoring.selectors import current_assessment
 from monitoring.session_summary import EVERYTHING, scores_of, told_to_candidate
@@ -51,10 +53,17 @@ class ReasonSerializer(serializers.Serializer):
 
 
 class ExtensionSerializer(serializers.Serializer):
-    """How many minutes more, and why."""
+    """How many minutes more, and why; or all the time that was lost with the connection."""
 
-    minutes = serializers.IntegerField(min_value=1, max_value=1440)
+    minutes = serializers.IntegerField(min_value=1, max_value=1440, required=False)
+    lost_time = serializers.BooleanField(required=False, default=False)
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=480)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Ask for either of the two."""
+        if attrs["lost_time"] == ("minutes" in attrs):
+            raise serializers.ValidationError({"minutes": _("Send either minutes or lost_time.")})
+        return attrs
 
 
 class SessionPause(SessionCall):
@@ -68,7 +77,8 @@ class SessionPause(SessionCall):
         answer=SessionDetailSerializer,
         gets={**DETAIL_EXAMPLE, "status": "paused"},
         says="The clock stops and nothing is examined. Staff may pause at any time; the candidate where the policy "
-        "lets them, or for what is left of their breaks: such a break ends by itself (pause_ends_at).",
+        "lets them, or for what is left of their breaks: such a break ends by itself (pause_ends_at). The candidate's "
+        "socket is told, with the reason that staff gave.",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Pause and answer with the session."""
@@ -151,7 +161,7 @@ class SessionTerminate(StaffSessionCall):
         sends={"reason": "Somebody else took the candidate's place."},
         answer=SessionDetailSerializer,
         gets={**ENDED_EXAMPLE, "status": "terminated"},
-        says="Ends the session at once, for a reason that is written into its history.",
+        says="Ends the session at once, for a reason that is written into its history and told to the candidate.",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Terminate and answer with the session."""
@@ -171,13 +181,19 @@ class SessionExtend(StaffSessionCall):
         sends={"minutes": 10, "reason": "Fire alarm."},
         answer=SessionDetailSerializer,
         gets=DETAIL_EXAMPLE,
-        says="Gives an open session more minutes, before or after it has begun; at most a day in all.",
+        says="Gives an open session more minutes, before or after it has begun; at most a day in all. With "
+        '{"lost_time": true} in place of minutes it gives back the time for which the connection was lost while the '
+        "clock ran, rounded up to whole minutes and once for each gap; where there is none, it answers no_lost_time. "
+        "The candidate's socket is told, with the reason.",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Extend and answer with the session."""
         sent = self.checked(ExtensionSerializer)
         session = self.find_as_staff()
-        extend_session(session=session, minutes=sent["minutes"], by=self.user, reason=sent["reason"])
+        if sent["lost_time"]:
+            give_back_time(session=session, by=self.user)
+        else:
+            extend_session(session=session, minutes=sent["minutes"], by=self.user, reason=sent["reason"])
         return Response(self.shown(session.pk))
 
 

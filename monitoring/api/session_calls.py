@@ -10,11 +10,13 @@ from django.shortcuts import get_object_or_404
 from django.utils.functional import cached_property
 from rest_framework import generics
 from rest_framework.exceptions import PermissionDenied
+from rest_framework.permissions import SAFE_METHODS
 
 from accounts.models import User
 from accounts.permissions import IsCandidate, IsStaff, signed_in
 from exams.models import ExamSession
 from exams.tickets import issue_ticket
+from monitoring import presence
 from monitoring.api.session_serializers import SessionDetailSerializer
 from monitoring.selectors import Viewer, reachable_sessions, with_scores
 
@@ -147,8 +149,13 @@ class SessionCall(generics.GenericAPIView):
         return {**super().get_serializer_context(), "viewer": self.viewer}
 
     def find(self) -> ExamSession:
-        """Return the session named in the address, or answer that there is none."""
+        """Return the session named in the address, or answer that there is none.
+
+        A call by which its candidate does something is a sign of life.
+        """
         session: ExamSession = get_object_or_404(self.get_queryset(), pk=self.kwargs["pk"])
+        if session.candidate.user_id == self.user.pk and self.request.method not in SAFE_METHODS:
+            presence.seen(session.pk)
         return session
 
     def find_own(self) -> ExamSession:

@@ -11,9 +11,11 @@ from rest_framework.response import Response
 
 from accounts.openapi import describe
 from exams.api.parts import FactorField
+from exams.check_pictures import CheckPictures, examine
 from exams.lifecycle import begin_session
 from exams.models import ExamSession
-from exams.system_check import record_check
+from exams.system_check import record_check, require_waiting
+from monitoring.api.fields import EncodedField
 from monitoring.api.session_calls import CHECK_EXAMPLE, DETAIL_EXAMPLE, SOCKET_EXAMPLE, OwnSessionCall, socket_of
 from monitoring.api.session_serializers import (
     CheckResultSerializer,
@@ -22,8 +24,8 @@ from monitoring.api.session_serializers import (
     check_result,
 )
 
-# What the candidate's browser measured is advice and no proof: whoever wants to lie can. It keeps honest people from
-# sitting an hour in front of a dead camera; what counts is what the server sees once the exam has begun.
+# The check is advice and no proof: whoever wants to lie can. It keeps honest people from sitting an hour in front of a
+# dead camera; what counts is what the server sees once the exam has begun.
 
 
 class CameraCheckSerializer(serializers.Serializer):
@@ -34,6 +36,9 @@ class CameraCheckSerializer(serializers.Serializer):
     height = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=16_384)
     brightness = FactorField(required=False, allow_null=True, min_value=0, max_value=1, help_text="0 black, 1 white.")
     faces = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=100)
+    picture = EncodedField(
+        required=False, help_text="Of now; the server itself looks for light and faces in it and does not keep it."
+    )
 
 
 class MicrophoneCheckSerializer(serializers.Serializer):
@@ -53,7 +58,7 @@ class NetworkCheckSerializer(serializers.Serializer):
 
 
 class CalibrationPointSerializer(serializers.Serializer):
-    """Where on the screen the candidate looked, and how head and eyes were turned then."""
+    """Where on the screen the candidate looked, and how head and eyes were turned then, or a picture of it."""
 
     x = FactorField(min_value=0, max_value=1, help_text="0 left, 1 right.")
     y = FactorField(min_value=0, max_value=1, help_text="0 top, 1 bottom.")
@@ -61,12 +66,15 @@ class CalibrationPointSerializer(serializers.Serializer):
     pitch = FactorField(required=False, allow_null=True, min_value=-180, max_value=180, help_text="Degrees.")
     horizontal = FactorField(required=False, allow_null=True, min_value=-1, max_value=1)
     vertical = FactorField(required=False, allow_null=True, min_value=-1, max_value=1)
+    picture = EncodedField(
+        required=False, help_text="Taken as they looked; the server measures head and eyes in it and does not keep it."
+    )
 
 
 class CalibrationSerializer(serializers.Serializer):
     """A short exercise in which the candidate looks at points of the screen; kept with the session."""
 
-    points = serializers.ListField(child=CalibrationPointSerializer(), max_length=32)
+    points = serializers.ListField(child=CalibrationPointSerializer(), max_length=16)
 
 
 class SystemCheckSerializer(serializers.Serializer):
@@ -85,6 +93,7 @@ class CheckedSessionSerializer(CheckResultSerializer):
 
     session = serializers.SerializerMethodField()
     status = serializers.CharField(help_text="Of the session.")
+    faces = serializers.IntegerField(allow_null=True, help_text="In the picture; null where no picture was looked at.")
 
     def get_session(self, result: dict[str, Any]) -> UUID:
         """Return the session's id."""
@@ -96,6 +105,7 @@ class SessionCheck(OwnSessionCall):
     """The system check."""
 
     serializer_class = CheckedSessionSerializer
+    throttle_scope = "check"
 
     @describe(
         "Take the system check",
@@ -110,19 +120,32 @@ class SessionCheck(OwnSessionCall):
             "calibration": {"points": [{"x": 0.5, "y": 0.5, "yaw": 1.2, "pitch": -3.0}]},
         },
         answer=CheckedSessionSerializer,
-        gets={**CHECK_EXAMPLE, "session": DETAIL_EXAMPLE["id"], "status": "checking_in"},
-        says="The client sends what it measured itself; the answer says what to mend and whether the exam can begin. "
-        "May be repeated until it does.",
+        gets={**CHECK_EXAMPLE, "session": DETAIL_EXAMPLE["id"], "status": "checking_in", "faces": None},
+        says="The client sends what it measured itself, and pictures, if it likes, in which the server measures faces, "
+        "light and gaze; the answer says what to mend and whether the exam can begin. May be repeated until it does. "
+        "A server that is busy looks at no pictures; one that cannot be read is refused (400, invalid_picture).",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Keep what was measured and answer with what it means."""
-        measured = self.checked(SystemCheckSerializer)
-        session = record_check(session=self.find_own(), measured=measured)
+        session, told = self.find_own(), self.checked(SystemCheckSerializer)
+        require_waiting(session)
+        pictures = _take_pictures(told)
+        session = record_check(session=session, measured=examine(told, pictures))
         return Response(self.get_serializer(_result(session)).data)
 
 
+def _take_pictures(told: dict[str, Any]) -> CheckPictures:
+    """Return the pictures and take them out of what is kept."""
+    points = (told.get("calibration") or {}).get("points") or []
+    encoded = [part.pop("picture", None) for part in (told["camera"], *points)]
+    camera, *looks = [None if picture is None else picture.data for picture in encoded]
+    return CheckPictures(camera, tuple(looks))
+
+
 def _result(session: ExamSession) -> dict[str, Any]:
-    return {**(check_result(session) or {}), "session": session.pk, "status": session.status}
+    camera = session.system_check["measured"]["camera"]
+    faces = camera["faces"] if camera.get("seen_by_server") else None
+    return {**(check_result(session) or {}), "session": session.pk, "status": session.status, "faces": faces}
 
 
 class SessionBegin(OwnSessionCall):

@@ -3,13 +3,16 @@
 import time
 import uuid
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
+from celery import current_app
 from django.utils import timezone
 
 from exams.lifecycle import move_session
 from exams.models import SessionStatus
-from monitoring import analysis, intake
+from monitoring import analysis, intake, queue
+from monitoring.claims import Claim, ClaimLost, claimed, held_sessions
 from monitoring.frame_store import StoredFrame, frame_store
 from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
 from monitoring.tests.factories import START, make_session, two_men_jpeg
@@ -171,10 +174,148 @@ def test_it_sweeps_past_what_is_none_of_its_own(two_men, tmp_path):
     assert list(frame_store().sessions()) == [session.pk]
 
 
-def test_it_does_not_hold_a_session_that_somebody_took_over():
+def test_it_does_not_hold_a_session_that_somebody_took_over(settings):
     session = make_session()
-    with analysis._claim(session.pk) as held:
-        assert held()
+    with claimed(session.pk, "frame") as claim:
+        settings.CLAIM_S = 0
+        claim.step()  # it is time to say that it lives, and it may
         SessionMonitor.objects.update(claim=uuid.uuid4())
-        assert not held()
+        with pytest.raises(ClaimLost):
+            claim.step()
     assert SessionMonitor.objects.get().claim is not None
+
+
+def test_pictures_and_sound_are_held_each_on_their_own():
+    session = make_session()
+    with claimed(session.pk, "frame") as pictures, claimed(session.pk, "audio") as sound:
+        assert pictures and sound
+        with claimed(session.pk, "frame") as second:
+            assert second is None
+        assert held_sessions([session.pk], "audio") == {session.pk}
+    assert SessionMonitor.objects.values_list("claim", "sound_claim").get() == (None, None)
+
+
+@pytest.fixture
+def failing_model(monkeypatch):
+    """Real senses, but for a failure on every third picture."""
+    from vision import pipeline
+
+    real = pipeline.analyze
+
+    def analyze(frame, due, memory):
+        if frame.seq % 3 == 1:
+            raise RuntimeError("a model fell over")
+        return real(frame, due, memory)
+
+    monkeypatch.setattr(pipeline, "analyze", analyze)
+
+
+def test_a_model_that_fails_on_a_picture_costs_that_picture_alone(two_men, failing_model, caplog):
+    session = make_session()
+    for seq in range(8):
+        take(session, seq, two_men)
+    assert analysis.analyze_waiting(session_id=session.pk) == 8
+    rows = list(Observation.objects.values_list("seq", "usable"))
+    assert rows == [(seq, seq % 3 != 1) for seq in range(8)]
+    assert frame_store().waiting(session.pk) == 0
+    assert SuspiciousActivity.objects.filter(kind="MULTIPLE_FACES").exists()
+    assert MonitoringLog.objects.get().detail == {"seq": 1, "reason": "analysis failed", "pictures": 3}
+    assert caplog.text.count("Traceback") == 1
+    assert analysis.sessions_to_sweep() == ([], [])
+
+
+def die_over_it(session):
+    """Leave the session as a process leaves it that is killed in the middle of its work."""
+    claim = Claim(session.pk, "frame")
+    assert claim.take()
+    SessionMonitor.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+
+
+def test_a_picture_that_kills_processes_is_given_up_after_a_while_and_the_next_one_is_analysed(two_men):
+    session = make_session()
+    for seq in range(3):
+        take(session, seq, two_men)
+    for _ in range(4):
+        die_over_it(session)
+    assert SessionMonitor.objects.get().holders_lost == 3  # the fourth died, but nobody noticed yet
+    assert analysis.analyze_waiting(session_id=session.pk) == 3
+    assert list(Observation.objects.values_list("seq", "usable")) == [(0, False), (1, True), (2, True)]
+    assert SessionMonitor.objects.get().holders_lost == 0
+
+
+def test_a_picture_survives_the_death_of_two_processes(two_men):
+    session = make_session()
+    take(session, 0, two_men)
+    for _ in range(2):
+        die_over_it(session)
+    assert analysis.analyze_waiting(session_id=session.pk) == 1
+    assert Observation.objects.get().usable is True
+
+
+def test_what_was_never_examined_is_given_up_in_the_end_and_counted(two_men, settings):
+    old, new = make_session(), make_session()
+    for session in (old, new):
+        take(session, 0, two_men)
+        frame_store().put(session.pk, StoredFrame(1, START.timestamp(), b"sound", "audio"))
+    move_session(
+        session=old, to=SessionStatus.SUBMITTED, at=timezone.now() - timedelta(seconds=settings.FRAME_TTL_S + 60)
+    )
+    move_session(
+        session=new, to=SessionStatus.SUBMITTED, at=timezone.now() - timedelta(seconds=settings.FRAME_TTL_S - 60)
+    )
+    assert analysis.drop_expired() == 2
+    assert (frame_store().waiting(old.pk), frame_store().waiting(new.pk)) == (0, 2)
+    assert SessionMonitor.objects.get(pk=old.pk).frames_skipped == 1
+    assert analysis.drop_expired() == 0
+
+
+class TestAsking:
+    """One message is enough for all that waits; none is lost for long."""
+
+    @pytest.fixture
+    def sent(self, monkeypatch):
+        sent = []
+        monkeypatch.setattr(current_app, "send_task", lambda name, arguments, **_options: sent.append(name))
+        return sent
+
+    def test_one_message_waits_for_each_session_and_task(self, sent):
+        one, other = uuid.uuid4(), uuid.uuid4()
+        for session in (one, one, other, one):
+            queue.send(queue.ANALYZE, session)
+            queue.send(queue.LISTEN, session)
+        assert sorted(sent) == [queue.ANALYZE] * 2 + [queue.LISTEN] * 2
+
+    def test_what_comes_in_once_a_worker_has_begun_is_asked_for_again(self, sent):
+        session = uuid.uuid4()
+        for _ in range(3):
+            queue.send(queue.ANALYZE, session)
+            queue.begin(queue.ANALYZE, session)
+        assert sent == [queue.ANALYZE] * 3
+
+    def test_a_lost_message_is_sent_again_after_a_while_and_then_ever_later(self, sent, monkeypatch):
+        session, clock = uuid.uuid4(), [time.time()]
+        monkeypatch.setattr("django.core.cache.backends.locmem.time.time", lambda: clock[0])
+        times = []
+        for _ in range(200):
+            before = len(sent)
+            queue.send(queue.ANALYZE, session)
+            if len(sent) > before:
+                times.append(clock[0])
+            clock[0] += 1
+        gaps = [round(after - before) for before, after in pairwise(times)]
+        assert gaps[0] in (5, 6)
+        assert gaps == sorted(gaps)
+        assert len(sent) < 8
+
+    def test_every_message_is_sent_where_workers_do_not_see_the_cache(self, sent, settings):
+        settings.CELERY_BROKER_URL = "amqp://rabbit.example.org"
+        session = uuid.uuid4()
+        for _ in range(3):
+            queue.send(queue.ANALYZE, session)
+        assert len(sent) == 3
+
+    def test_a_report_is_asked_for_as_often_as_it_is_wanted(self, sent):
+        session = uuid.uuid4()
+        for _ in range(2):
+            queue.send("reports.tasks.make_session_report", session)
+        assert len(sent) == 2

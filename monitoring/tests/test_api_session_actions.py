@@ -1,5 +1,7 @@
 """What is done with a session over HTTP, by whom, in which state, and what the database holds afterwards."""
 
+import base64
+import json
 from datetime import timedelta
 
 import pytest
@@ -15,6 +17,8 @@ from exams.tickets import take_ticket
 from monitoring import services
 from monitoring.models import LogClearing, MonitoringLog, SessionMonitor
 from monitoring.tests.factories import agree, facts, make_candidate, make_exam, make_user, watch
+from vision.decoding import encode_jpeg
+from vision.tests.media import two_men
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 CHECK = {"camera": {"available": True, "faces": 1}, "microphone": {"available": True}}
@@ -298,3 +302,27 @@ def test_only_admins_clear_logs(active):
     assert (clearing.reason, clearing.cleared_by, clearing.logs.count()) == ("A broken browser.", admin, 1)
     audit = AuditEvent.objects.get(action="logs_cleared")
     assert (audit.actor, audit.subject, audit.ip_address) == (admin, active.candidate.user, "127.0.0.1")
+
+
+def test_the_server_looks_at_the_pictures_of_a_check_and_keeps_numbers_only(
+    session, candidate, django_capture_on_commit_callbacks
+):
+    picture = base64.b64encode(encode_jpeg(two_men())).decode()
+    points = {"points": [{"x": 0.5, "y": 0.5, "picture": f"data:image/jpeg;base64,{picture}"}] * 5}
+    camera = {"available": True, "width": 1280, "height": 720, "picture": picture}
+    answer = call(candidate.user, session, "check", CHECK | {"camera": camera, "calibration": points})
+    assert (answer.status_code, answer.json()["faces"], answer.json()["passed"]) == (200, 2, True)
+    kept = ExamSession.objects.get().system_check
+    assert kept["findings"] == ["several_faces"]
+    assert "picture" not in json.dumps(kept)
+    with django_capture_on_commit_callbacks(execute=True):
+        call(candidate.user, session, "begin")
+    yaw = kept["measured"]["calibration"]["points"][0]["yaw"]
+    assert SessionMonitor.objects.get().memory["usual"]["yaw"] == pytest.approx(max(-12, min(12, yaw)), abs=1e-3)
+
+
+def test_a_check_with_a_picture_that_is_none_says_so_and_changes_nothing(session, candidate):
+    camera = {"available": True, "picture": base64.b64encode(b"nothing").decode()}
+    answer = call(candidate.user, session, "check", CHECK | {"camera": camera})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_picture")
+    assert (status_of(session), ExamSession.objects.get().system_check) == (SessionStatus.CREATED, {})

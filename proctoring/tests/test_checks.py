@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from proctoring.checks import production_services
+from proctoring.checks import logs_and_figures, production_services
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -29,6 +29,13 @@ def test_it_is_content_with_a_full_installation(settings):
     settings.CELERY_BROKER_URL = "redis://redis.example.org"
     settings.CORS_ALLOWED_ORIGINS = ["https://desk.example.org"]
     assert ids() == set()
+
+
+def test_it_complains_about_logs_that_tell_too_much_and_says_who_reads_no_figures(settings):
+    settings.LOG_LEVEL, settings.METRICS_TOKEN, settings.TRUSTED_PROXIES = "DEBUG", "", 1
+    assert [message.id for message in logs_and_figures(None)] == ["proctoring.W008", "proctoring.I001"]
+    settings.LOG_LEVEL, settings.METRICS_TOKEN = "INFO", "a token"
+    assert logs_and_figures(None) == []
 
 
 def test_it_finds_nothing_wrong_with_a_full_installation_as_a_whole(tmp_path):

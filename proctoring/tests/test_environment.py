@@ -14,6 +14,7 @@ from proctoring.environment import (
     POSTGRESQL,
     SQLITE,
     Environment,
+    own_address,
     read_database_url,
     read_flag,
     read_list,
@@ -157,6 +158,20 @@ def test_it_refuses_to_allow_every_origin(origin):
         read_origins("ALLOWED_ORIGINS", [origin])
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("127.0.0.1", "http://127.0.0.1:8000"),
+        ("exams.local", "http://exams.local:8000"),
+        ("0.0.0.0", "http://localhost:8000"),
+        ("::", "http://localhost:8000"),
+        ("::1", "http://[::1]:8000"),
+    ],
+)
+def test_it_knows_where_a_browser_finds_this_server(host, address):
+    assert own_address(host, 8000) == address
+
+
 def test_it_reads_lists_with_commas_or_as_json():
     assert read_list("X", "a, b,,c ") == ["a", "b", "c"]
     assert read_list("X", '["a", " b "]') == ["a", "b"]
@@ -288,6 +303,7 @@ def test_it_starts_with_what_a_deployment_of_the_exam_proctoring_backend_sets(tm
         ({"JWT_SECRET": "CHANGE_THIS_IN_PROD"}, "JWT_SECRET is missing or shorter than 32 characters"),
         ({"SECRET_KEY": "x" * 40}, "SECRET_KEY repeats the same few characters"),
         ({"SECRET_KEY": "s3cr3t-t0p-hunter2-x8Yq0Zw71LmR-oPvB", "PORT": "web"}, "PORT must be a whole number"),
+        ({"SECRET_KEY": "s3cr3t-t0p-hunter2-x8Yq0Zw71LmR-oPvB", "SITE_URL": "here"}, "SITE_URL must hold origins"),
     ],
 )
 def test_it_does_not_start_without_real_secrets_or_with_nonsense(tmp_path, debug, variables, said):

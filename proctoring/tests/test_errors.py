@@ -6,6 +6,8 @@ from django.db import OperationalError
 from django.http import Http404
 from django.test import Client
 from django.urls import path
+from kombu.exceptions import OperationalError as BrokerError
+from redis.exceptions import ConnectionError as RedisConnectionError
 from rest_framework import exceptions, serializers
 from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.response import Response
@@ -17,6 +19,7 @@ from accounts.errors import Refused
 from accounts.models import User
 from accounts.tests.client import client_of
 from exams.policy import PolicyError
+from monitoring.frame_store import StoreUnavailable
 from monitoring.tests.factories import make_exam, make_session, make_user
 from proctoring.exceptions import Conflict
 from proctoring.parsers import StrictJSONParser
@@ -75,6 +78,9 @@ RAISED = {
     "too-big": RequestDataTooBig("inside"),
     "suspicious": SuspiciousOperation("inside"),
     "busy": OperationalError("deadlock; password=hunter2"),
+    "store-away": StoreUnavailable("hunter2"),
+    "redis-away": RedisConnectionError("hunter2"),
+    "broker-away": BrokerError("hunter2"),
     "missing": Http404("inside"),
     "denied": PermissionDenied("inside"),
     "conflict": Conflict("Somebody else was quicker."),
@@ -223,10 +229,15 @@ def test_it_hides_what_went_wrong_inside(settings, caplog, debug):
         caplog.clear()
 
 
-def test_it_asks_to_try_again_when_the_database_could_not_answer():
-    answer = answer_of("busy")
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [("busy", "busy"), *((name, "storage_unavailable") for name in ("store-away", "redis-away", "broker-away"))],
+)
+def test_it_asks_to_try_again_when_database_or_storage_could_not_answer(name, code):
+    answer = answer_of(name)
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
-    assert answer.json()["code"] == "busy"
+    assert answer.json()["code"] == code
+    assert b"hunter2" not in answer.content
 
 
 @pytest.mark.django_db

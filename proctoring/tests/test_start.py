@@ -42,6 +42,7 @@ def test_it_shows_a_whole_demonstration_and_adds_nothing_the_second_time(capsys)
     assert User.objects.get(email="admin@example.com").check_password(password)
     session = ExamSession.objects.get()
     assert f"/admin/exams/examsession/{session.pk}/change/" in said
+    assert ":8000/exam/demo/\n" in said
     assert session.report.status == "ready"
     assert set(SuspiciousActivity.objects.values_list("kind", flat=True)) == {"MULTIPLE_FACES", "NO_FACE"}
     assert Assessment.objects.get().risk_level == "Medium"

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision.analyzers.faces import FoundFace, overlap
-from vision.baseline import learn
+from vision.baseline import USUAL, learn
 from vision.pictures import shrink
 from vision.types import Box, Eyes, Frame, Head, Memory
 
@@ -95,7 +95,8 @@ def analyze(
         return _with_base(_profile(frame.rgb, found), memory.get("gaze")), None, memory
     head = head_pose(points)
     eyes = eye_direction(points) if abs(head.yaw) <= FARTHEST_YAW_FOR_EYES else None
-    baseline = learn(memory.get("gaze"), frame.captured_at, found.face.box, head, eyes)
+    usual = memory.get("usual") or USUAL
+    baseline = learn(memory.get("gaze"), frame.captured_at, found.face.box, head, eyes, usual)
     if eyes is not None:
         eyes = replace(eyes, base_horizontal=baseline["horizontal"], base_vertical=baseline["vertical"])
     return _with_base(head, baseline), eyes, {**memory, "gaze": baseline}

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 
+from vision import pipeline
 from vision.analyzers import faces, gaze
-from vision.baseline import learn
+from vision.baseline import USUAL, calibrated, learn
 from vision.loading import models
-from vision.tests.media import frame, labelled, one_man
+from vision.tests.media import EVERYTHING, frame, labelled, one_man
 from vision.types import Eyes, Face, Head
 
 BOX = (0.4, 0.2, 0.2, 0.3)
@@ -78,3 +79,22 @@ def test_it_starts_anew_when_the_known_face_was_gone_for_long_but_not_for_a_visi
     visitor = learn(known, 61.0, (0.0, 0.0, 0.05, 0.08), Head(0.0, 0.0, 0.0), None)
     assert visitor == known
     assert learn(known, 200.0, BOX, Head(0.0, 0.0, 0.0), None)["head_frames"] == 1
+
+
+def test_a_calibration_moves_what_is_usual_but_not_beyond_a_screen_beside():
+    usual = calibrated({"yaw": 9.0, "horizontal": -0.1})
+    assert usual == USUAL | {"yaw": 9.0, "horizontal": -0.1}
+    assert calibrated({"yaw": 80.0, "pitch": -60.0, "vertical": 9.0}) == {
+        "yaw": 12.0,
+        "pitch": USUAL["pitch"] - 12.0,
+        "horizontal": USUAL["horizontal"],
+        "vertical": pytest.approx(USUAL["vertical"] + 0.15),
+    }
+
+
+def test_a_session_begins_with_what_was_calibrated():
+    rgb = one_man()
+    _facts, memory = pipeline.analyze(frame(rgb), EVERYTHING, {"usual": calibrated({"yaw": 12.0})})
+    plain = pipeline.analyze(frame(rgb), EVERYTHING, {})[1]
+    assert memory["gaze"]["yaw"] == pytest.approx(plain["gaze"]["yaw"] + 12.0, abs=3.0)
+    assert memory["usual"]["yaw"] == 12.0

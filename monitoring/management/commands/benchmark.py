@@ -11,18 +11,24 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from django.core.management.base import CommandError
+from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from accounts.commands import DatabaseCommand
 from monitoring.benchmarks import ROUNDS, Step, benchmark_replay, benchmark_vision
+from monitoring.load.deployment import DeploymentError
+from monitoring.management.commands.replay import read_fps
 from vision.recording import RecordingError
 
 Figures = dict[str, Any]
 HELP = """Measure CPU cost per frame and memory (vision, replay), or what calls of the interface take (api), always
 beside the bare work in the same run. `api` makes its rows in one transaction, which is rolled back in the end: nothing
 is left behind, but on SQLite nobody else can write meanwhile (a minute or more for each 10,000 sessions), so run it on
-a copy of a database that is in use. PostgreSQL is asked to clean up (VACUUM) before and after."""
+a copy of a database that is in use. PostgreSQL is asked to clean up (VACUUM) before and after.
+
+intake, pipeline and soak start a server, and what it needs, of their own on free ports, in a folder that goes with
+them; simulated candidates send to it from a process of their own. Your database is not touched. `intake` writes up to
+10 GB for a while."""
 MOST_ROWS = 1_000_000
 COLUMNS = ("call", "role", "rows", "queries", "wall p50", "p95", "CPU p50", "p95", "bare", "ratio")
 
@@ -49,6 +55,39 @@ def _api(options: Figures, say: Step) -> Figures:
     return benchmark_api(sessions=options["rows"], calls=options["calls"], say=say)
 
 
+def _intake(options: Figures, say: Step) -> Figures:
+    from monitoring.load.intake_benchmark import benchmark_intake
+
+    halls = options["halls"]
+    return benchmark_intake(sockets=options["sockets"], seconds=options["seconds"] or 5.0, halls=halls, say=say)
+
+
+def _pipeline(options: Figures, say: Step) -> Figures:
+    from monitoring.load.deployment import usual_shape
+    from monitoring.load.pipeline_benchmark import benchmark_pipeline
+
+    return benchmark_pipeline(
+        candidates=options["candidates"] or 0,
+        seconds=options["seconds"] or 60.0,
+        most=options["most"],
+        shape=options["shape"] or usual_shape(),
+        say=say,
+    )
+
+
+def _soak(options: Figures, say: Step) -> Figures:
+    from monitoring.load.deployment import usual_shape
+    from monitoring.load.soak import soak
+
+    return soak(
+        candidates=options["candidates"] or 100,
+        fps=options["fps"],
+        minutes=options["minutes"],
+        shape=options["shape"] or usual_shape(),
+        say=say,
+    )
+
+
 @contextmanager
 def _recording(given: Path | None) -> Iterator[Path]:
     if given is not None:
@@ -67,6 +106,9 @@ def _lines(figures: Figures, indent: str = "") -> list[str]:
     for name, value in figures.items():
         if isinstance(value, dict):
             lines += [f"{indent}{name}", *_lines(value, indent + "  ")]
+        elif isinstance(value, list) and value and isinstance(value[0], dict):
+            for number, one in enumerate(value, 1):
+                lines += [f"{indent}{name} {number}", *_lines(one, indent + "  ")]
         else:
             shown = ", ".join(value) or "none" if isinstance(value, list) else value
             lines.append(f"{indent}{name:<36}{shown}")
@@ -99,9 +141,15 @@ Benchmark = tuple[Callable[[Figures, Step], Figures], int, Callable[[Figures], l
 
 BENCHMARKS: dict[str, Benchmark] = {
     "api": (_api, 5, _table),
+    "intake": (_intake, 11, _lines),
+    "pipeline": (_pipeline, 9, _lines),
     "replay": (_replay, ROUNDS + 2, _lines),
+    "soak": (_soak, 4, _lines),
     "vision": (_vision, ROUNDS + 2, _lines),
 }
+
+
+OWN_DATABASE = ("intake", "pipeline", "soak")
 
 
 class Command(DatabaseCommand):
@@ -109,20 +157,39 @@ class Command(DatabaseCommand):
 
     help = HELP
 
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """Run the command; only what measures in the database of the settings needs it."""
+        own = options["what"] in OWN_DATABASE
+        return BaseCommand.execute(self, *args, **options) if own else super().execute(*args, **options)
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Describe the command line."""
         parser.add_argument(
             "what",
             choices=sorted(BENCHMARKS),
-            help="vision: the senses alone; replay: the whole road; api: lists, statistics and sign-in",
+            help="vision: the senses alone; replay: the whole road of a recording; api: lists, statistics and sign-in; "
+            "intake: what a server takes in; pipeline: from candidates to reviewers; soak: a hall for a long while",
         )
         parser.add_argument("--json", action="store_true", help="print the figures as JSON")
         recording = parser.add_argument_group("vision and replay")
         recording.add_argument("--video", type=Path, metavar="FILE", help="a recording (default: the demonstration)")
-        recording.add_argument("--fps", type=float, default=1.0, help="pictures per second to look at (default: 1)")
+        recording.add_argument("--fps", type=read_fps, default=1.0, help="pictures per second (default: 1); soak too")
         rows = parser.add_argument_group("api")
         rows.add_argument("--rows", type=_whole, default=10_000, help="sessions to make (default: 10000)")
         rows.add_argument("--calls", type=_whole, default=40, help="calls of each kind (default: 40)")
+        self._add_load(parser.add_argument_group("intake, pipeline and soak"))
+
+    def _add_load(self, load: Any) -> None:
+        load.add_argument("--sockets", type=_whole, default=100, help="intake: candidates that send (default: 100)")
+        load.add_argument("--seconds", type=float, help="of each measurement (default: 5 for intake, 60 for pipeline)")
+        halls = "intake: how many candidates send a picture a second in turn (default: 10 100 1000)"
+        load.add_argument("--halls", type=_whole, nargs="*", default=[10, 100, 1000], help=halls)
+        candidates = "pipeline: how many to try first (default: by their cost); soak: how many (default: 100)"
+        load.add_argument("--candidates", type=_whole, help=candidates)
+        load.add_argument("--most", type=_whole, default=300, help="pipeline: never more than these (default: 300)")
+        load.add_argument("--minutes", type=float, default=30.0, help="soak: for how long (default: 30)")
+        shape = "full: PostgreSQL, Redis and a worker; zero: one process (default: full where both are installed)"
+        load.add_argument("--shape", choices=("full", "zero"), help=shape)
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Measure and print."""
@@ -135,6 +202,6 @@ class Command(DatabaseCommand):
 
             try:
                 figures = measure(options, say)
-            except RecordingError as error:
+            except (RecordingError, DeploymentError) as error:
                 raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(figures) if options["json"] else "\n".join(lines(figures)))

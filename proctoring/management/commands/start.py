@@ -100,7 +100,7 @@ class Command(BaseCommand):
 
     def _show_addresses(self, host: str, port: int) -> None:
         base = f"http://{_shown(host)}:{port}"
-        lines = ["", "Ready.", f"  reviewer console  {base}/admin/"]
+        lines = ["", "Ready.", f"  candidate page    {base}/exam/{DEMO_EXAM}/", f"  reviewer console  {base}/admin/"]
         session = ExamSession.objects.filter(recording_name=DEMO_RECORDING, status=SessionStatus.SUBMITTED).first()
         if session is not None:
             lines.append(f"  the demonstration {base}/admin/exams/examsession/{session.pk}/change/")

@@ -1,0 +1,72 @@
+"""What the server sees in the pictures of a system check, by the real models on real pictures."""
+
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+
+from accounts import face_worker
+from exams.check_pictures import CheckPictures, UnusablePicture, examine
+from exams.policy import Policy
+from exams.system_check import judge_check, usual_pose
+from vision.decoding import encode_jpeg
+from vision.tests.media import one_man, two_men
+
+TOLD: dict[str, Any] = {"camera": {"available": True, "faces": 7, "brightness": 1.0}, "microphone": {"available": True}}
+POINTS: dict[str, Any] = {"points": [{"x": 0.5, "y": 0.5, "yaw": 80.0}] * 5}
+
+
+def grey(level):
+    return encode_jpeg(np.full((480, 640, 3), level, np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("picture", "faces", "findings"),
+    [
+        (lambda: encode_jpeg(one_man()), 1, []),
+        (lambda: encode_jpeg(two_men()), 2, ["several_faces"]),
+        (lambda: grey(2), 0, ["no_face", "too_dark"]),
+        (lambda: grey(128), 0, ["no_face"]),
+    ],
+    ids=["one", "two", "dark", "covered"],
+)
+def test_the_server_sees_for_itself_and_bars_nobody_by_what_it_sees(picture, faces, findings):
+    examined = examine(TOLD, CheckPictures(camera=picture()))
+    assert (examined["camera"]["faces"], examined["camera"]["seen_by_server"]) == (faces, True)
+    assert judge_check(examined, Policy()) == findings
+    assert TOLD["camera"]["faces"] == 7
+
+
+def test_it_measures_how_somebody_looks_at_each_point_whatever_their_browser_says():
+    told = TOLD | {"calibration": POINTS}
+    pictures = CheckPictures(points=(*[encode_jpeg(one_man())] * 3, grey(128), None))
+    points = examine(told, pictures)["calibration"]["points"]
+    assert all(abs(point["yaw"]) < 45 and -1 < point["horizontal"] < 1 for point in points[:3])
+    assert (points[3]["yaw"], points[3]["x"]) == (None, 0.5)
+    assert points[4] == POINTS["points"][4]
+
+
+def test_it_says_when_too_little_could_be_seen_at_the_points():
+    told = TOLD | {"calibration": POINTS}
+    hardly = examine(told, CheckPictures(points=(encode_jpeg(one_man()), *[grey(128)] * 4)))
+    assert "eyes_unseen" in judge_check(hardly, Policy())
+    assert usual_pose({"measured": hardly}) == {}
+    well = examine(told, CheckPictures(points=(encode_jpeg(one_man()),) * 5))
+    assert "eyes_unseen" not in judge_check(well, Policy())
+    assert usual_pose({"measured": well})["yaw"] == pytest.approx(well["calibration"]["points"][0]["yaw"])
+
+
+def test_a_picture_that_cannot_be_read_is_refused():
+    with pytest.raises(UnusablePicture):
+        examine(TOLD, CheckPictures(camera=b"nothing"))
+
+
+def test_where_too_many_wait_what_the_browser_says_stands(monkeypatch):
+    monkeypatch.setattr(face_worker, "_places", threading.BoundedSemaphore(1))
+    face_worker._places.acquire()
+    assert examine(TOLD, CheckPictures(camera=encode_jpeg(one_man()))) == TOLD
+
+
+def test_without_pictures_nothing_is_looked_at():
+    assert examine(TOLD | {"calibration": POINTS}, CheckPictures(points=(None,) * 5)) == TOLD | {"calibration": POINTS}

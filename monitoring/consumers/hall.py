@@ -1,0 +1,123 @@
+"""All candidates connected to this process, looked after together: a query for many instead of one for each."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from weakref import WeakKeyDictionary
+
+from exams.models import ExamSession
+from monitoring import intake, presence
+from monitoring.lane import in_thread
+
+logger = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 2.0
+SEEN_EVERY_S = 8.0
+AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A session as the database has it, and how busy its analysis is (None if nobody asked)."""
+
+    status: str
+    started_at: datetime | None
+    user_is_active: bool
+    load: int | None = None
+
+
+class Member(Protocol):
+    """A candidate's socket, as the hall knows it."""
+
+    session_id: uuid.UUID
+    sent_at: float
+    """When a picture came last, by the clock that never goes back."""
+
+    async def look_up(self, view: View | None) -> None:
+        """Take note of the session as it is now; None if there is none any more."""
+
+
+class Hall:
+    """The sockets of one event loop."""
+
+    def __init__(self) -> None:
+        self._members: dict[Member, float] = {}
+        self._walk: asyncio.Task[None] | None = None
+
+    def enter(self, member: Member) -> None:
+        """Look after this socket from now on."""
+        self._members[member] = time.monotonic()
+        if self._walk is None or self._walk.done():
+            self._walk = asyncio.get_running_loop().create_task(self._walk_round())
+
+    def leave(self, member: Member) -> None:
+        """Look after it no more."""
+        self._members.pop(member, None)
+
+    async def _walk_round(self) -> None:
+        while self._members:
+            await asyncio.sleep(LOOK_EVERY_S)
+            try:
+                await self._look()
+            except Exception:
+                # The database may be starting again; what is known goes on to hold until the next look.
+                logger.warning("Connected sessions could not be looked at", exc_info=True)
+
+    async def _look(self) -> None:
+        now = time.monotonic()
+        members = list(self._members)
+        due = [member.session_id for member in members if now - self._members.get(member, now) >= SEEN_EVERY_S]
+        busy = {member.session_id for member in members if now - member.sent_at < 2 * LOOK_EVERY_S}
+        views = await in_thread(look, {member.session_id for member in members}, busy)
+        await in_thread(note_seen, due)
+        for member in members:
+            if member not in self._members:
+                continue
+            if member.session_id in due:
+                self._members[member] = now
+            await _tell(member, views.get(member.session_id))
+
+
+async def _tell(member: Member, view: View | None) -> None:
+    try:
+        await member.look_up(view)
+    except Exception:
+        logger.exception("A socket could not be told how its session stands")
+
+
+def look(session_ids: Iterable[uuid.UUID], busy: Iterable[uuid.UUID] = ()) -> Mapping[uuid.UUID, View]:
+    """Return these sessions as they are now, with the load of those that are ``busy``."""
+    ids, loads = list(session_ids), {pk: intake.load_at(pk).load for pk in busy}
+    views = {}
+    for start in range(0, len(ids), AT_ONCE):
+        rows = ExamSession.objects.filter(pk__in=ids[start : start + AT_ONCE]).order_by()
+        for pk, status, started_at, is_active in rows.values_list(
+            "pk", "status", "started_at", "candidate__user__is_active"
+        ):
+            views[pk] = View(status, started_at, is_active, loads.get(pk))
+    return views
+
+
+def note_seen(session_ids: Iterable[uuid.UUID]) -> None:
+    """Note a sign of life of each of these sessions."""
+    for session_id in session_ids:
+        presence.seen(session_id)
+
+
+def hall() -> Hall:
+    """Return the hall of the running event loop."""
+    loop = asyncio.get_running_loop()
+    found = _halls.get(loop)
+    if found is None:
+        found = _halls[loop] = Hall()
+    return found
+
+
+_halls: WeakKeyDictionary[asyncio.AbstractEventLoop, Hall] = WeakKeyDictionary()

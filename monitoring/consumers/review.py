@@ -1,0 +1,188 @@
+"""The reviewers' socket: the live wall of one exam, then whatever changes on it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import time
+import uuid
+from contextlib import suppress
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext as _
+
+from accounts.models import User
+from exams.selectors import may_manage, own_sessions, visible_exams
+from monitoring import notify, wall, wire
+from monitoring.consumers import access, away
+from monitoring.consumers.away import AWAY
+from monitoring.lane import in_thread
+from monitoring.limits import Bucket
+from monitoring.wire import Close
+
+logger = logging.getLogger(__name__)
+
+RECHECK_S = 60.0
+"""So often it is asked again whether the reviewer still may look; the wall is then sent anew."""
+
+TEXTS_PER_S, MOST_TEXTS = 5.0, 30.0
+WALLS_PER_S, MOST_WALLS = 0.5, 5.0
+LONGEST_TEXT = 4096
+
+
+class ReviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels has no types
+    """One socket of one reviewer of one exam."""
+
+    exam_id: uuid.UUID
+    user: User
+    language = "en"
+    entered = False
+    _watch: asyncio.Task[None] | None = None
+
+    async def connect(self) -> None:
+        """Show the wall to staff of the exam, and tell everybody else why not."""
+        self.exam_id = self.scope["url_route"]["kwargs"]["exam_id"]
+        self.group = notify.exam_group(self.exam_id)
+        self.language = access.language_of(self.scope, None)
+        notify.remember_loop()
+        await self.accept(access.subprotocol_of(self.scope))
+        try:
+            await self._admit()
+        except AWAY as error:
+            logger.warning("The wall of exam %s could not be opened: %s", self.exam_id, error)
+            await self._leave(Close.UNAVAILABLE, away.CODE)
+
+    async def _admit(self) -> None:
+        user = await access.user_of(self.scope)
+        self.language = access.language_of(self.scope, user)
+        if user is None:
+            await self._leave(Close.BAD_TICKET, "not_signed_in")
+        elif await in_thread(may_look, user.pk, self.exam_id):
+            self.user = user
+            await self._enter()
+        else:
+            await self._leave(Close.NOT_YOURS, "permission_denied")
+
+    async def _enter(self) -> None:
+        self.texts, self.walls = Bucket(TEXTS_PER_S, MOST_TEXTS), Bucket(WALLS_PER_S, MOST_WALLS)
+        self.entered = True
+        # First the group, then the wall: what happens in between is told twice rather than never.
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self._send_wall()
+        self._watch = asyncio.get_running_loop().create_task(self._look_again())
+
+    async def disconnect(self, code: int) -> None:
+        """Let go of the group."""
+        if self._watch is not None:
+            self._watch.cancel()
+        if self.entered:
+            await self._forget_group()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """Answer ping and hello; a bad message gets an error, and a flood closes the socket."""
+        if not self.entered:
+            return
+        if not self.texts.take(time.monotonic()):
+            await self._leave(Close.FLOOD, "too_fast")
+            return
+        kind = _type_of(text_data)
+        if kind == "ping":
+            await self._tell(wire.Pong(time.time_ns() // 1_000_000))
+        elif kind != "hello":
+            await self._tell(wire.Error("bad_message", self._sentence("bad_message")))
+        elif self.walls.take(time.monotonic()):
+            try:
+                await self._send_wall()
+            except AWAY as error:
+                logger.warning("The wall of exam %s could not be sent: %s", self.exam_id, error)
+                await self._tell(wire.Error(away.CODE, self._sentence(away.CODE)))
+        else:
+            await self._tell(wire.Error("too_fast", self._sentence("too_fast")))
+
+    async def wire_text(self, event: dict[str, Any]) -> None:
+        """Pass on what happened, told to all reviewers alike, in words of this one's language."""
+        text = event["text"]
+        if self.language != settings.LANGUAGE_CODE:
+            with translation.override(self.language):
+                text = wall.in_active_language(text)
+        await self.send(text_data=text)
+
+    async def wire_close(self, event: dict[str, Any]) -> None:
+        """Close as told."""
+        self.entered = False
+        await self.close(code=event["code"], reason=event["reason"])
+
+    async def _look_again(self) -> None:
+        """Ask now and then whether the reviewer still may look; what was lost on the way is made good."""
+        while self.entered:
+            await asyncio.sleep(RECHECK_S)
+            try:
+                if not await in_thread(may_look, self.user.pk, self.exam_id):
+                    await self._leave(Close.NOT_YOURS, "permission_denied")
+                    return
+                await self.channel_layer.group_add(self.group, self.channel_name)  # a group forgets after a day
+                await self._send_wall()
+            except Exception:  # database or Redis may be starting again; the next look makes it good
+                logger.warning("The wall of exam %s could not be looked at again", self.exam_id, exc_info=True)
+
+    async def _send_wall(self) -> None:
+        await self.send(text_data=await in_thread(wall_text, self.exam_id, self.language))
+
+    async def _tell(self, message: wire.FromServer) -> None:
+        await self.send(text_data=message.to_text())
+
+    async def _leave(self, close: int, code: str) -> None:
+        sentence = self._sentence(code)
+        if self.entered:
+            self.entered = False
+            await self._forget_group()
+        await self._tell(wire.Error(code, sentence))
+        await self.close(code=close, reason=notify.fit_reason(sentence))
+
+    async def _forget_group(self) -> None:
+        with suppress(*AWAY):  # it forgets by itself who left it
+            await self.channel_layer.group_discard(self.group, self.channel_name)
+
+    def _sentence(self, code: str) -> str:
+        with translation.override(self.language):
+            return {
+                "not_signed_in": _("Sign in first."),
+                "permission_denied": _("You do not review this exam."),
+                "too_fast": _("Too many messages at once."),
+                "bad_message": _("Only hello and ping are understood here."),
+                away.CODE: _("This cannot be done right now; please try again in a moment."),
+            }[code]
+
+
+def may_look(user_id: uuid.UUID, exam_id: uuid.UUID) -> bool:
+    """Say whether this user is active and, by now, staff of the exam.
+
+    A reviewer who sits the exam as well sees no wall, on which they would find themselves.
+    """
+    user = User.objects.filter(pk=user_id, is_active=True).first()
+    exam = None if user is None else visible_exams(user).filter(pk=exam_id).first()
+    if user is None or exam is None:
+        return False
+    return may_manage(user, exam) or not own_sessions(user).filter(exam=exam).exists()
+
+
+def wall_text(exam_id: uuid.UUID, language: str = "") -> str:
+    """Return the wall as its message's text."""
+    with translation.override(language or settings.LANGUAGE_CODE):
+        return wire.Wall(str(exam_id), wall.open_rows(exam_id)).to_text()
+
+
+def _type_of(text: str | None) -> str:
+    """Return the type of a message; empty if it is none."""
+    if text is None or len(text) > LONGEST_TEXT:
+        return ""
+    try:
+        message = json.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    kind = message.get("type") if isinstance(message, dict) else None
+    return kind if isinstance(kind, str) else ""

@@ -1,0 +1,213 @@
+"""Who is there: signs of life of the candidates' clients, and the beat that notices when one falls silent."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+from exams.kinds import Kind
+from exams.models import ExamSession, ProctoringPolicy, SessionStatus
+from exams.policy import Policy
+from monitoring import news, services, silence
+from monitoring.frame_store import frame_store
+from monitoring.models import SessionMonitor, Silence, SuspiciousActivity
+from monitoring.rules import Change
+from monitoring.silence import CONNECTED_S, Verdict, signs_of
+
+NOTE_EVERY_S = 4.0
+"""A sign of life is written down at most so often by one process; the others in between say nothing new."""
+
+REMEMBERED = 50_000
+AT_ONCE, MOST_ROUNDS = 500, 40
+"""So many sessions are looked at in one transaction, and so often in one beat; what is left is due at the next."""
+
+_noted: dict[uuid.UUID, float] = {}
+
+is_connected = silence.is_connected
+
+
+def seen(session_id: uuid.UUID, *, now: datetime | None = None) -> None:
+    """Note a sign of life of a session's client, which also ends the gap in which there was none.
+
+    Cheap enough for every call: mostly a look into a dictionary, now and then a query and an update. A session that
+    has not begun, or is over, has nothing to note it in.
+    """
+    now = now or timezone.now()
+    if 0 <= now.timestamp() - _noted.get(session_id, 0.0) < NOTE_EVERY_S:
+        return
+    if len(_noted) >= REMEMBERED:
+        _noted.clear()
+    _noted[session_id] = now.timestamp()
+    rows = SessionMonitor.objects.filter(pk=session_id, finished_at__isnull=True)
+    found = rows.values_list("last_seen_at", "session__started_at", "gone_at").first()
+    if found is None:
+        return
+    before, started_at, gone_at = found
+    away_since = before or started_at
+    if away_since is not None and (now - away_since).total_seconds() > CONNECTED_S:
+        _note_return(session_id, before, now)
+    else:
+        rows.filter(last_seen_at=before).update(last_seen_at=now, gone_at=None)
+    if before is None or gone_at is not None or (now - before).total_seconds() > CONNECTED_S:
+        news.tell_presence(session_id)
+
+
+def gone(session_id: uuid.UUID, *, now: datetime | None = None) -> None:
+    """Note that the client's connection was closed: until its next sign of life it is not there."""
+    _noted.pop(session_id, None)
+    SessionMonitor.objects.filter(pk=session_id).update(gone_at=now or timezone.now())
+    news.tell_presence(session_id)
+
+
+@transaction.atomic
+def _note_return(session_id: uuid.UUID, before: datetime | None, now: datetime) -> list[SuspiciousActivity]:
+    """Note the first sign of life after a while, and what that while was."""
+    monitor = services.lock_monitor(session_id)
+    if monitor.finished_at is not None or monitor.last_seen_at != before:
+        return []  # another process noted the return
+    changes = _end_gap(monitor, now)
+    monitor.last_seen_at, monitor.gone_at = now, None
+    monitor.save(update_fields=["last_seen_at", "gone_at"])
+    return services.write_found(monitor, changes) if changes else []
+
+
+def _end_gap(monitor: SessionMonitor, now: datetime) -> list[Change]:
+    """End the gap that goes on, or keep the whole of one that no beat has noticed.
+
+    Before the first sign of all there is only what a beat noticed: nobody knows since when a client should be there.
+    """
+    session = monitor.session
+    if not _runs(session):
+        return []
+    policy = session.rules
+    changes: list[Change] = []
+    if monitor.last_seen_at is not None and not silence.open_silences(session, Kind.NETWORK_GAP):
+        lost_since = _judge(monitor, policy, now).lost_since
+        changes += [] if lost_since is None else _lose(session, policy, lost_since)
+    for row in silence.open_silences(session, Kind.NETWORK_GAP):
+        changes += silence.shorten(row, policy, [now])
+    return changes
+
+
+def watch_silence(*, now: datetime | None = None) -> int:
+    """Look at the sessions that are due, and begin or end their silences; returns for how many.
+
+    Most are well and are only asked for again at the moment at which they could first have fallen silent, many in a
+    handful of queries.
+    """
+    now = now or timezone.now()
+    changed = 0
+    for _round in range(MOST_ROUNDS):
+        looked_at, wrong = _look_at_those_due(now)
+        for session_id in wrong:
+            look_at(session_id=session_id, now=now)
+        changed += len(wrong)
+        if looked_at < AT_ONCE:
+            break
+    return changed
+
+
+@transaction.atomic
+def _look_at_those_due(now: datetime) -> tuple[int, list[uuid.UUID]]:
+    """Put off the sessions that are due; returns how many, and which may have silences that are not as they should be.
+
+    What another beat, or the analysis, holds right now is left for the next beat.
+    """
+    rows = SessionMonitor.objects.filter(silence_due_at__lte=now, finished_at__isnull=True).defer("state", "memory")
+    rows = rows.select_for_update(skip_locked=connection.features.has_select_for_update_skip_locked)
+    due = list(rows.order_by("silence_due_at")[:AT_ONCE])
+    if not due:
+        return 0, []
+    sessions = ExamSession.objects.in_bulk([monitor.pk for monitor in due])
+    policies = ProctoringPolicy.objects.in_bulk({session.policy_id for session in sessions.values()})
+    going_on, wrong = _going_on(sessions), []
+    for monitor in due:
+        session = monitor.session = sessions[monitor.pk]
+        policy = policies[session.policy_id].rules.without(session.muted)
+        monitor.silence_due_at, is_wrong = _look(monitor, policy, going_on.get(monitor.pk, set()), now)
+        wrong += [monitor.pk] if is_wrong else []
+    SessionMonitor.objects.bulk_update(due, ["silence_due_at"], batch_size=100)
+    return len(due), wrong
+
+
+def _going_on(session_ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, set[str]]:
+    """Return the kinds of the silences that go on, by session."""
+    going_on: dict[uuid.UUID, set[str]] = {}
+    rows = Silence.objects.filter(session__in=list(session_ids), ended_at__isnull=True).order_by()
+    for session_id, kind in rows.values_list("session_id", "kind"):
+        going_on.setdefault(session_id, set()).add(kind)
+    return going_on
+
+
+def _look(monitor: SessionMonitor, policy: Policy, open_kinds: set[str], now: datetime) -> tuple[datetime | None, bool]:
+    """Return when to look at a session again, and whether its open silences may not be what they should be."""
+    session = monitor.session
+    if session.source == ExamSession.Source.RECORDING:
+        return None, bool(open_kinds)
+    if not _runs(session):
+        paused = session.status == SessionStatus.PAUSED
+        return now + timedelta(seconds=CONNECTED_S), paused and bool(open_kinds)
+    # Pauses and past silences are left out here: with them, signs are due later still.
+    verdict = silence.judge(signs_of(monitor, session.started_at or now), policy, now)
+    return verdict.look_again_at, _wanted(verdict, open_kinds, policy) != open_kinds
+
+
+def _wanted(verdict: Verdict, open_kinds: set[str], policy: Policy) -> set[str]:
+    """Return the silences that should go on; one of the camera ends by pictures, not by the clock."""
+    if verdict.lost_since is not None:
+        return {Kind.NETWORK_GAP.value} if policy.rule(Kind.NETWORK_GAP).enabled else set()
+    camera = verdict.silent_since is not None or Kind.CAMERA_SILENT in open_kinds
+    return {Kind.CAMERA_SILENT.value} if camera else set()
+
+
+@transaction.atomic
+def look_at(*, session_id: uuid.UUID, now: datetime) -> list[SuspiciousActivity]:
+    """Begin and end the silences of one session as its signs now stand; returns the activities that changed."""
+    monitor = services.lock_monitor(session_id)
+    session, policy = monitor.session, monitor.session.rules
+    if monitor.finished_at is not None or session.ended_at is not None:
+        return []  # the end of the session ends them
+    if not _runs(session):
+        return services.write_found(monitor, silence.end_all(session, policy, session.paused_at or now))
+    verdict = _judge(monitor, policy, now)
+    lost_since = verdict.lost_since
+    changes = _find(monitor, verdict) if lost_since is None else _lose(session, policy, lost_since)
+    return services.write_found(monitor, changes)
+
+
+def _find(monitor: SessionMonitor, verdict: Verdict) -> list[Change]:
+    """End a gap whose end was missed, and begin the camera's silence unless pictures still wait to be examined."""
+    session = monitor.session
+    changes: list[Change] = []
+    for row in silence.open_silences(session, Kind.NETWORK_GAP):
+        returned_at = silence.latest(row.started_at, silence.due_since(session), monitor.last_seen_at)
+        changes += silence.shorten(row, session.rules, [returned_at])
+    if verdict.silent_since is not None and not frame_store().waiting(session.pk, "frame"):
+        changes += silence.begin(session, Kind.CAMERA_SILENT, verdict.silent_since)
+    return changes
+
+
+def _lose(session: ExamSession, policy: Policy, since: datetime) -> list[Change]:
+    """Begin a gap; nobody knows what the camera would have shown in it, so its silence ends there."""
+    changes = []
+    for row in silence.open_silences(session, Kind.CAMERA_SILENT):
+        changes += silence.shorten(row, policy, [silence.latest(row.started_at, since)])
+    if policy.rule(Kind.NETWORK_GAP).enabled:
+        changes += silence.begin(session, Kind.NETWORK_GAP, since)
+    return changes
+
+
+def _judge(monitor: SessionMonitor, policy: Policy, now: datetime) -> Verdict:
+    return silence.judge(signs_of(monitor, silence.due_since(monitor.session)), policy, now)
+
+
+def _runs(session: ExamSession) -> bool:
+    return (
+        session.status == SessionStatus.ACTIVE
+        and session.source != ExamSession.Source.RECORDING
+        and session.started_at is not None
+    )

@@ -1,0 +1,93 @@
+"""Pictures and raw observations go when their time is over; what people decided stays."""
+
+from datetime import timedelta
+
+import pytest
+from django.core.files.base import ContentFile
+from django.utils import timezone
+
+from accounts.models import Role
+from exams.models import ExamSession
+from monitoring import clearing, tasks
+from monitoring.models import (
+    Assessment,
+    Evidence,
+    MonitoringLog,
+    Observation,
+    ReviewDecision,
+    SessionMonitor,
+    SuspiciousActivity,
+)
+from monitoring.rescoring import rescore_session
+from monitoring.retention import remove_evidence, sessions_to_thin_out
+from monitoring.review import decide_activity
+from monitoring.tests.factories import end_session, facts, make_session, make_user, watch
+from reports.models import SessionReport
+
+pytestmark = [pytest.mark.django_db, pytest.mark.database]
+YEAR = timedelta(days=366)
+
+
+@pytest.fixture
+def session():
+    session = make_session()
+    stream = [facts(at, faces=0, objects={}) for at in range(10)]
+    watch(session, *stream, pictures={item.seq: lambda: b"\xff\xd8 picture" for item in stream})
+    end_session(session, 10)
+    return session
+
+
+def aged(session, by=YEAR):
+    SessionMonitor.objects.filter(pk=session.pk).update(finished_at=timezone.now() - by)
+
+
+def test_pictures_reports_and_observations_go_and_the_record_stays(session, django_capture_on_commit_callbacks):
+    aged(session)
+    report = SessionReport.objects.filter(session=session).first() or SessionReport(session=session)
+    report.file.save("old.pdf", ContentFile(b"%PDF"))
+    picture, score = Evidence.objects.get().file, Assessment.objects.get().risk_score
+    assert picture.storage.exists(picture.name) and Observation.objects.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        tasks.remove_old_evidence()
+    assert not picture.storage.exists(picture.name)
+    assert not report.file.storage.exists(report.file.name)
+    assert not (Evidence.objects.exists() or Observation.objects.exists() or SessionReport.objects.exists())
+    assert (Assessment.objects.get().risk_score, SuspiciousActivity.objects.count()) == (score, 1)
+    assert sessions_to_thin_out() == []
+    assert remove_evidence(session_id=session.pk) is False
+
+
+def test_nothing_goes_before_its_time_or_soon_after_a_decision(session, settings):
+    assert sessions_to_thin_out() == []
+    aged(session)
+    assert sessions_to_thin_out() == [session.pk]
+    decide_activity(
+        activity=SuspiciousActivity.objects.get(),
+        verdict=ReviewDecision.Verdict.ESCALATED,
+        reason="Look again.",
+        reviewer=make_user(Role.REVIEWER),
+    )
+    assert sessions_to_thin_out() == []
+    assert sessions_to_thin_out(now=timezone.now() + YEAR) == [session.pk]
+    settings.KEEP_DAYS = 0
+    assert sessions_to_thin_out(now=timezone.now() + YEAR) == []
+
+
+def test_a_session_that_still_runs_keeps_everything():
+    session = make_session()
+    watch(session, facts(1, faces=0, objects={}))
+    assert sessions_to_thin_out(now=timezone.now() + YEAR) == []
+
+
+def test_what_is_gone_is_not_judged_again(session):
+    MonitoringLog.objects.create(
+        session=session, event_type="TAB_SWITCH", source="browser", occurred_at=session.started_at
+    )
+    remove_evidence(session_id=session.pk)
+    before = list(Assessment.objects.values())
+    session = ExamSession.objects.get(pk=session.pk)
+    assert rescore_session(session=session, policy=session.policy) is None
+    with pytest.raises(clearing.NoLongerKept):
+        clearing.clear_logs(session=session, reason="Wrong.", by=make_user(Role.ADMIN))
+    assert list(Assessment.objects.values()) == before
+    assert session.logs.filter(clearing__isnull=True).exists()

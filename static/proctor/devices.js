@@ -1,0 +1,105 @@
+/**
+ * Opening camera and microphone, and measuring once what they give.
+ * @module
+ */
+
+const VIDEO = { width: { ideal: 640 }, height: { ideal: 480 }, frameRate: { ideal: 15 }, facingMode: "user" };
+// What makes a call pleasant would take away the whisper in the background.
+const AUDIO = { channelCount: 1, echoCancellation: false, noiseSuppression: false, autoGainControl: true };
+const FAULTS = {
+  NotAllowedError: "denied",
+  SecurityError: "denied",
+  NotFoundError: "missing",
+  OverconstrainedError: "missing",
+  NotReadableError: "busy",
+  AbortError: "busy",
+};
+const LISTEN_MS = 1000;
+const LEAST_DBFS = -100;
+const SAMPLE = Object.freeze({ width: 64, height: 48 });
+
+/** Camera or microphone that cannot be opened; `code` is `denied`, `missing`, `busy`, `insecure` or `failed`. */
+export class DeviceError extends Error {
+  /** @param {string} code @param {unknown} [cause] */
+  constructor(code, cause) {
+    super(code, { cause });
+    this.code = code;
+  }
+}
+
+/**
+ * Open camera, microphone or both.
+ * @param {{video: boolean, audio: boolean}} wanted
+ * @returns {Promise<MediaStream>}
+ * @throws {DeviceError}
+ */
+export async function openStream({ video, audio }) {
+  // Browsers hide the devices from pages that did not come by https.
+  if (!navigator.mediaDevices?.getUserMedia) throw new DeviceError("insecure");
+  try {
+    return await navigator.mediaDevices.getUserMedia({ video: video && VIDEO, audio: audio && AUDIO });
+  } catch (error) {
+    throw new DeviceError(FAULTS[error.name] ?? "failed", error);
+  }
+}
+
+/** Switch a stream off. @param {MediaStream|null} stream */
+export function closeStream(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
+/** Return how many cameras and microphones there are. @returns {Promise<{cameras: number, microphones: number}>} */
+export async function countDevices() {
+  const devices = await navigator.mediaDevices.enumerateDevices();
+  const count = (kind) => devices.filter((device) => device.kind === kind).length;
+  return { cameras: count("videoinput"), microphones: count("audioinput") };
+}
+
+/** Return how many screens there seem to be; null where the browser does not tell. @returns {number|null} */
+export function screenCount() {
+  return typeof screen.isExtended === "boolean" ? (screen.isExtended ? 2 : 1) : null;
+}
+
+/**
+ * Measure for a second what a stream gives, in the words of the system check.
+ * @param {MediaStream} stream
+ * @returns {Promise<{camera: object, microphone: object, screens: number|null}>} `brightness` 0 to 1, `level_dbfs` the
+ *   loudest; null where nothing was measured
+ */
+export async function measure(stream) {
+  const [camera, microphone] = await Promise.all([measureCamera(stream), measureMicrophone(stream)]);
+  return { camera, microphone, screens: screenCount() };
+}
+
+async function measureCamera(stream) {
+  if (!stream.getVideoTracks().length) return { available: false };
+  const video = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true });
+  await video.play();
+  const { videoWidth: width, videoHeight: height } = video;
+  const canvas = Object.assign(document.createElement("canvas"), SAMPLE);
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(video, 0, 0, SAMPLE.width, SAMPLE.height);
+  const { data } = context.getImageData(0, 0, SAMPLE.width, SAMPLE.height);
+  video.srcObject = null;
+  let sum = 0;
+  for (let at = 0; at < data.length; at += 4) sum += 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
+  return { available: width > 0, width, height, brightness: width ? sum / (data.length / 4) / 255 : null };
+}
+
+async function measureMicrophone(stream) {
+  if (!stream.getAudioTracks().length) return { available: false };
+  const context = new AudioContext();
+  const analyser = context.createAnalyser();
+  context.createMediaStreamSource(stream).connect(analyser);
+  await context.resume();
+  const samples = new Float32Array(analyser.fftSize);
+  let peak = 0;
+  const until = performance.now() + LISTEN_MS;
+  while (performance.now() < until) {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    analyser.getFloatTimeDomainData(samples);
+    peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), peak);
+  }
+  await context.close();
+  return { available: true, level_dbfs: Math.min(0, Math.max(LEAST_DBFS, 20 * Math.log10(peak || 1e-9))) };
+}

@@ -1,0 +1,401 @@
+/**
+ * Watches a candidate who sits an exam, and sends pictures, sound and events to a proctoring server.
+ *
+ * No dependencies; `docs/proctor-client.md` tells how a page uses it.
+ * @module
+ */
+import { Activity } from "./activity.js";
+import { Background } from "./background.js";
+import { Connection } from "./connection.js";
+import { Delivery } from "./delivery.js";
+import { closeStream, measure, openStream } from "./devices.js";
+import { SessionCalls } from "./http.js";
+import { Outbox } from "./outbox.js";
+import { ServerClock } from "./server-clock.js";
+import { openStorage } from "./storage.js";
+import { Watching } from "./watching.js";
+import { Close } from "./wire.js";
+
+export { DeviceError } from "./devices.js";
+
+const BEAT_MS = 200;
+const QUICK_BEAT_MS = 50;
+/** From so many pictures a second on the beat is quicker. */
+const QUICK_FPS = 2;
+const STATS_MS = 2000;
+const ALIVE_MS = 5000;
+/** What is not acknowledged after so long is kept on disk, because a page may be closed at any time. */
+const KEEP_AFTER_MS = 2000;
+/** A page that stood still for so long captured nothing; shorter gaps the server does not mind. */
+const GAP_MS = 15_000;
+/** Loading a page again takes no longer, even if what it noted last got lost. */
+const RELOAD_MS = 10_000;
+const GAP_TOLD_MS = 60_000;
+const FLUSH_MS = 20_000;
+const UNREACHED_MS = 5000;
+/** Where no socket tells that somebody is there, something has to be sent so often. */
+const SIGN_OF_LIFE_MS = 8000;
+/** With these the server will take nothing more from us, so nothing is kept. */
+const OVER = new Set([Close.ENDED, Close.NO_SESSION, Close.NOT_YOURS]);
+const TOLD_ON = new Set(["logs", "status", "message", "health"]);
+
+/**
+ * One page's watch over one session. Dispatches `CustomEvent`s, each with its `detail`:
+ *
+ * - `state` `{state, code?, reason?}`: connecting, online, offline, fallback (by HTTP) or closed, for good
+ * - `logs`, `status`, `message`, `health`: what the server says, as it says it
+ * - `problem` `{code}`: something that the candidate or the page should know of
+ * - `stats` every two seconds: see `stats`
+ */
+export class ProctorClient extends EventTarget {
+  #reached = 0;
+  #lost = null;
+  #due = { stats: 0, alive: 0 };
+  #sentAt = 0;
+  #toldProblems = new Set();
+  #listening = new AbortController();
+
+  /**
+   * @param {object} options
+   * @param {string} [options.baseUrl] address of the server; empty for the page's own
+   * @param {string} options.session id of the session
+   * @param {() => string|Promise<string>} options.getToken returns an access token that is good now
+   * @param {string|null} [options.ticket] for the first socket, if the page has one already
+   * @param {HTMLVideoElement|null} [options.videoElement] shows the candidate their own camera
+   * @param {boolean|"opus"} [options.sound] whether sound is sent: as 16-bit samples, or as Opus where that can be made
+   * @param {number} [options.fps] pictures a second until the server says how many it wants
+   * @param {"indexeddb"|"memory"} [options.storage] where things wait while the line is down
+   * @param {string} [options.language] in which the server answers
+   */
+  constructor({
+    baseUrl = "",
+    session,
+    getToken,
+    ticket = null,
+    videoElement = null,
+    sound = true,
+    fps = 1,
+    storage = "indexeddb",
+    language = "",
+  }) {
+    super();
+    const { origin } = new URL(baseUrl || location.href, location.href);
+    this.options = { origin, session, getToken, ticket, videoElement, sound, fps, storage, language };
+    this.stream = null;
+    this.state = null;
+    this.status = null;
+  }
+
+  /**
+   * Measure for a second what a stream gives, in the words of the call `sessions/{id}/check`.
+   * @param {MediaStream} stream
+   * @returns {Promise<{camera: object, microphone: object, screens: number|null}>}
+   */
+  static measure(stream) {
+    return measure(stream);
+  }
+
+  /**
+   * Open camera and microphone and show the camera; best called by a click. Nothing is sent yet.
+   * @returns {Promise<MediaStream>}
+   * @throws {import("./devices.js").DeviceError} with `code` denied, missing, busy, insecure or failed
+   */
+  async openDevices() {
+    if (this.stream?.active) return this.stream;
+    this.stream = await openStream({ video: true, audio: Boolean(this.options.sound) });
+    const { videoElement: video } = this.options;
+    if (video) {
+      Object.assign(video, { srcObject: this.stream, muted: true, playsInline: true });
+      await video.play().catch(() => {});
+    }
+    return this.stream;
+  }
+
+  /** Begin to watch and to send; opens the devices if they are not open yet. Returns once it watches. */
+  async start() {
+    if (this.started) return;
+    this.started = true;
+    await this.openDevices();
+    await this.#prepare();
+    this.background = await Background.open({ ms: BEAT_MS });
+    this.watching = new Watching({
+      background: this.background,
+      clock: this.clock,
+      shown: this.options.videoElement,
+      opus: this.options.sound === "opus",
+      onItem: (stream, item) => this.#add(stream, item),
+      report: (event, detail) => this.report(event, detail),
+      onProblem: (code) => this.#problem(code, { again: true }),
+    });
+    this.watching.fps = this.options.fps;
+    this.activity = new Activity({
+      report: (event, detail, at) => this.report(event, detail, at),
+      steady: () => this.clock.steady(),
+    });
+    await this.#sayWhatWasMissed();
+    this.#listenToPage();
+    this.activity.start();
+    this.connection.open();
+    this.background.onBeat = () => this.#beat();
+    await this.watching.start(this.stream);
+  }
+
+  /**
+   * Send an event of the page's own.
+   * @param {string} event name, such as TAB_SWITCH
+   * @param {object} [detail] at most 8 kB as JSON
+   * @param {number} [at] when, in ms since 1970 by this machine's clock; else now
+   */
+  report(event, detail = {}, at = undefined) {
+    if (this.state !== "closed") this.#add("event", { event, detail, at });
+  }
+
+  /** Figures since the start: what waits, what was sent, acknowledged and lost, and how pictures are taken. */
+  get stats() {
+    const { counts, length, bytes } = this.outbox;
+    const { quality, load, fps } = this.watching;
+    return {
+      waiting: length,
+      waiting_bytes: bytes,
+      sent: counts.sent,
+      acked: counts.acked,
+      lost: counts.lost,
+      acked_bytes: counts.bytes,
+      fps,
+      load,
+      side: quality.next.side,
+      latency_ms: Math.round(quality.latency),
+      clock_offset_ms: this.clock.offset,
+    };
+  }
+
+  /**
+   * Stop watching, switch the devices off and close the line.
+   * @param {object} [options]
+   * @param {boolean} [options.flush] send first what waits
+   * @param {number} [options.within] ms that this may take at most; less where the server cannot be reached
+   * @returns {Promise<{left: number}>} how many items could not be sent; they stay on this machine for the next start
+   */
+  stop({ flush = false, within = FLUSH_MS } = {}) {
+    this.stopping ??= this.#stop(flush, within);
+    return this.stopping;
+  }
+
+  /** Remove from this machine what could not be sent, once it is no longer wanted. Call it after `stop`. */
+  async forget() {
+    const storage = await openStorage(this.options.storage);
+    await storage.clear(this.options.session);
+    storage.close();
+  }
+
+  async #prepare() {
+    const { origin, session, getToken, ticket, language } = this.options;
+    const storage = await openStorage(this.options.storage);
+    const clock = new ServerClock();
+    const calls = new SessionCalls({ origin, session, getToken: async () => getToken(), clock, language });
+    const outbox = new Outbox({
+      session,
+      storage,
+      clock,
+      onGap: (from, to) => this.#lose(from, to),
+      onFull: () => this.#problem("storage_full"),
+    });
+    const delivery = new Delivery({
+      outbox,
+      clock,
+      calls,
+      onLatency: (ms) => this.watching?.quality.acknowledged(ms, clock.steady()),
+      onLoad: (load) => this.#slow(load),
+    });
+    const onState = (state, about) => this.#line(state, about);
+    const onMessage = (message) => this.#hear(message);
+    Object.assign(this, { storage, clock, outbox, delivery });
+    this.connection = new Connection({ origin, session, ticket, calls, delivery, clock, onState, onMessage });
+    await outbox.load().catch(() => {});
+    if (this.options.storage === "indexeddb" && !storage.durable) this.#problem("storage_missing");
+  }
+
+  /** An earlier page of this session was closed, and nothing was captured until now. */
+  async #sayWhatWasMissed() {
+    const note = await this.storage.noted(this.options.session).catch(() => null);
+    if (note?.status === "paused") this.#learnStatus("paused");
+    const again = { least: RELOAD_MS };
+    if (note?.aliveAt && note.status !== "paused") this.#tellGap(note.aliveAt, this.clock.now(), "page_closed", again);
+    this.steppedAt = this.clock.steady();
+  }
+
+  #listenToPage() {
+    const on = (target, name, work) => target.addEventListener(name, work, { signal: this.#listening.signal });
+    on(globalThis, "online", () => this.connection.hurry());
+    on(globalThis, "offline", () => this.connection.suspect());
+    on(globalThis, "pagehide", () => {
+      void this.outbox.keep(true);
+      this.#noteAlive();
+    });
+  }
+
+  #add(stream, fields) {
+    this.outbox.add(stream, fields);
+    this.#sentAt = this.clock.steady();
+  }
+
+  #beat() {
+    const now = this.clock.steady();
+    this.#noticeStandstill(now);
+    this.connection.beat();
+    if (!this.stopping && this.connection.state !== "closed") {
+      this.activity.beat();
+      this.watching.beat();
+      this.#giveSign(now);
+    }
+    this.#decideKeeping(now);
+    if (this.#lost && now > this.#lost.tellAt) this.#tellLost();
+    if (now >= this.#due.stats) {
+      this.#due.stats = now + STATS_MS;
+      this.#dispatch("stats", this.stats);
+    }
+    if (now >= this.#due.alive) {
+      this.#due.alive = now + ALIVE_MS;
+      this.#noteAlive();
+    }
+  }
+
+  /** A machine that slept captured nothing. */
+  #noticeStandstill(now) {
+    const still = now - this.steppedAt;
+    this.steppedAt = now;
+    const until = this.clock.now();
+    if (still > GAP_MS && this.watching.running) this.#tellGap(until - still, until, "standstill");
+  }
+
+  #giveSign(now) {
+    if (this.state === "fallback" && now - this.#sentAt > SIGN_OF_LIFE_MS) this.activity.tellCounts();
+  }
+
+  #decideKeeping(now) {
+    const { oldest, keeping } = this.outbox;
+    const wanted = this.state !== "online" || (oldest !== null && now - oldest > KEEP_AFTER_MS);
+    if (wanted !== keeping) void this.outbox.keep(wanted);
+  }
+
+  #noteAlive() {
+    const note = { aliveAt: this.clock.now(), status: this.status };
+    this.storage.note(this.options.session, note).catch(() => {});
+  }
+
+  #line(state, about) {
+    this.state = state;
+    if (state === "online" || state === "fallback") this.#reached = Infinity;
+    else if (this.#reached === Infinity) this.#reached = this.clock.steady();
+    this.#dispatch("state", { state, ...about });
+    if (state === "closed" && !this.stopping) void this.#closed(about.code);
+  }
+
+  /** The server wants no more of this page: neither may it go on watching. */
+  async #closed(code) {
+    if (OVER.has(code)) await this.outbox.giveUp();
+    await this.stop({ flush: code === Close.TAKEN_OVER });
+  }
+
+  #hear(message) {
+    if (message.type === "hello") {
+      this.outbox.raise(message.resume_from);
+      this.#usePolicy(message.policy ?? {});
+      this.#learnStatus(message.status);
+    }
+    if (message.type === "status") this.#learnStatus(message.session);
+    if (message.type === "health") this.#slow(message.load);
+    if (message.type === "error") this.#refused(message);
+    if (TOLD_ON.has(message.type)) this.#dispatch(message.type, message);
+  }
+
+  #usePolicy({ fps, sound }) {
+    if (Number.isFinite(fps)) {
+      this.watching.fps = fps;
+      this.background.setBeat(fps > QUICK_FPS ? QUICK_BEAT_MS : BEAT_MS);
+    }
+    this.watching.wantsSound = sound !== false;
+  }
+
+  #learnStatus(status) {
+    this.status = status;
+    this.watching.running = status === "active";
+    if (status === "active") this.delivery.release();
+  }
+
+  #slow(load) {
+    this.watching.load = load;
+    this.delivery.slow(load);
+  }
+
+  #refused({ code, stream, detail }) {
+    // What passes is sent again by itself; all else is lost, and somebody should look into it.
+    if (stream && !this.delivery.passes(code)) this.#problem("refused", { reason: code, detail });
+  }
+
+  #lose(from, to) {
+    this.#lost ??= { from, to, tellAt: this.clock.steady() + GAP_TOLD_MS };
+    this.#lost.from = Math.min(this.#lost.from, from);
+    this.#lost.to = Math.max(this.#lost.to, to);
+    this.#problem("lost");
+  }
+
+  #tellLost() {
+    const { from, to } = this.#lost;
+    this.#lost = null;
+    this.#tellGap(from, to, "storage_full", { least: 0 });
+  }
+
+  #tellGap(from, to, reason, { least = GAP_MS } = {}) {
+    if (!(to - from >= least)) return;
+    const seconds = Math.round((to - from) / 1000);
+    this.report("NETWORK_GAP", { seconds, duration_s: seconds, reason }, from);
+  }
+
+  #problem(code, { again = false, ...more } = {}) {
+    if (!again && this.#toldProblems.has(code)) return;
+    this.#toldProblems.add(code);
+    this.#dispatch("problem", { code, ...more });
+  }
+
+  #dispatch(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail }));
+  }
+
+  async #stop(flush, within) {
+    this.#listening.abort();
+    if (!this.background) {
+      closeStream(this.stream);
+      return { left: 0 };
+    }
+    await this.watching.stop();
+    this.activity.stop();
+    if (this.#lost) this.#tellLost();
+    if (flush) await this.#flush(this.clock.steady() + within);
+    this.watching.close();
+    this.connection.close();
+    this.background.close();
+    return this.#leaveStorage();
+  }
+
+  async #flush(until) {
+    if (this.#reached !== Infinity) this.#reached = this.clock.steady();
+    const isReached = () => this.#reached === Infinity || this.clock.steady() - this.#reached < UNREACHED_MS;
+    while (this.outbox.length && this.clock.steady() < until && isReached()) {
+      // A page whose session was taken over has no line of its own any more; calls are still taken.
+      await this.background.nextBeat();
+      if (this.state !== "closed") continue;
+      const posted = await this.delivery.post().catch(() => null);
+      if (posted === null) return;
+      if (posted) this.#reached = this.clock.steady();
+    }
+  }
+
+  async #leaveStorage() {
+    const left = this.outbox.length;
+    if (left) await this.outbox.keep(true);
+    else await this.storage.clear(this.options.session).catch(() => {});
+    this.storage.close();
+    return { left };
+  }
+}
