@@ -7,6 +7,10 @@ import sys
 
 def main() -> None:
     """Hand the command line to Django."""
+    # Pictures of people and the database are for this user alone, also those of the server that `start` becomes; what
+    # is put together for a proxy is not.
+    if sys.argv[1:2] != ["collectstatic"]:
+        os.umask(0o077)
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring.settings")
     from django.core.management import execute_from_command_line
 

@@ -11,6 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as WaitedTooLong
 from typing import TypeVar
 
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from accounts.errors import Refused
@@ -41,6 +42,9 @@ def run_on_face_thread(work: Callable[[], T]) -> T:
         raise FacesBusy
     waiting: Future[T] = _thread.submit(work)
     waiting.add_done_callback(lambda _done: _places.release())
+    # Many may wait at the same moment: a connection held meanwhile is one that nobody else can have.
+    if not connection.in_atomic_block:
+        connection.close()
     try:
         return waiting.result(timeout=LONGEST_WAIT_S)
     except WaitedTooLong as error:

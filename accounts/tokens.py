@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 from django.db import transaction
 from django.utils import timezone
@@ -17,6 +19,9 @@ from rest_framework_simplejwt.utils import get_md5_hash_password
 
 from accounts.errors import Refused
 from accounts.models import User
+
+SIGN_IN = "sign_in"
+"""The claim that names the sign-in from which a token comes, however often it was exchanged since."""
 
 
 class TokenRefused(Refused):
@@ -34,8 +39,10 @@ class RefreshToken(BaseRefreshToken):
 
     @classmethod
     def for_user(cls, user: Any) -> Any:
-        """Return a token of this user."""
-        return super(BlacklistMixin, cls).for_user(user)
+        """Return a token of this user, the first of a new sign-in."""
+        token = super(BlacklistMixin, cls).for_user(user)
+        token[SIGN_IN] = uuid4().hex
+        return token
 
 
 class _SignedRefreshToken(RefreshToken):
@@ -55,9 +62,11 @@ class Tokens:
     """Seconds that the access token lives."""
 
 
-def issue_tokens(*, user: User) -> Tokens:
-    """Make tokens of this user."""
+def issue_tokens(*, user: User, sign_in: str = "") -> Tokens:
+    """Make tokens of this user, of a new sign-in unless one is named."""
     refresh = RefreshToken.for_user(user)
+    if sign_in:
+        refresh[SIGN_IN] = sign_in
     lifetime = api_settings.ACCESS_TOKEN_LIFETIME
     return Tokens(str(refresh.access_token), str(refresh), int(lifetime.total_seconds()))
 
@@ -73,14 +82,19 @@ def rotate_tokens(*, refresh: str) -> Tokens:
     unchanged = token.get(api_settings.REVOKE_TOKEN_CLAIM) == get_md5_hash_password(user.password)
     if not user.is_active or not unchanged or not _use_up(token):
         raise TokenRefused
-    return issue_tokens(user=user)
+    return issue_tokens(user=user, sign_in=token.get(SIGN_IN, ""))
 
 
 @transaction.atomic
 def take_back_token(*, refresh: str) -> None:
-    """Make the refresh token useless, if it still is of use; raises ``TokenRefused`` for what never was one of ours."""
+    """Make the refresh token useless, if it still is of use, and end its sign-in, on which open sockets rest.
+
+    Raises ``TokenRefused`` for what never was one of ours.
+    """
     try:
-        _use_up(_SignedRefreshToken(refresh))  # type: ignore[arg-type]
+        token = _SignedRefreshToken(refresh)  # type: ignore[arg-type]
+        if _use_up(token):
+            _end_sign_in(token)
     except ExpiredTokenError:
         return
     except TokenError as error:
@@ -91,6 +105,20 @@ def _use_up(token: BaseRefreshToken) -> bool:
     """Write the token down as used; False where somebody was faster."""
     pair: Any = token.blacklist()  # the library's annotation forgets the second half
     return bool(pair[1])
+
+
+def ended_sign_ins(sign_ins: Collection[str]) -> set[str]:
+    """Return which of these sign-ins have been ended by signing out."""
+    ended = OutstandingToken.objects.filter(jti__in=[sign_in for sign_in in sign_ins if sign_in])
+    return set(ended.values_list("jti", flat=True))
+
+
+def _end_sign_in(token: BaseRefreshToken) -> None:
+    """Write down that the sign-in is over, until none of its tokens can be alive any more."""
+    if sign_in := token.get(SIGN_IN, ""):
+        used_up = OutstandingToken.objects.get(jti=token[api_settings.JTI_CLAIM])
+        about = {"user": used_up.user, "token": "", "expires_at": used_up.expires_at, "created_at": timezone.now()}
+        OutstandingToken.objects.get_or_create(jti=sign_in, defaults=about)
 
 
 def forget_expired_tokens() -> int:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts.errors import Refused
 from accounts.face_worker import FacesBusy, run_on_face_thread
-from vision.decoding import PictureError, decode_picture, downscale
+from vision.decoding import PictureError, decode_picture, downscale, sniff
 from vision.pipeline import analyze
 from vision.types import Condition, Due, Frame, Observation, Sense
 
 LOOKED_FOR = Due(senses=frozenset({Sense.CAMERA, Sense.FACES, Sense.HEAD, Sense.EYES}))
 DIGITS = 4
+MAX_PIXELS = 36 * 1024**2
+"""Of all pictures of one check together: seventeen in full HD, or three of a 12-megapixel phone."""
 
 POSES: Mapping[str, tuple[str, str]] = {
     "yaw": ("head", "yaw"),
@@ -43,15 +47,19 @@ def examine(measured: Mapping[str, Any], pictures: CheckPictures) -> dict[str, A
     """Return ``measured`` with what the server sees in place of what the browser says of the same.
 
     Where too much is to be looked at just now, what the browser says stands: the beginning of an exam brings a whole
-    hall at once, and nobody is to be late for that. Raises ``UnusablePicture``.
+    hall at once, and nobody is to be late for that. Only headers are read here; pixels are decoded and looked at on the
+    thread for faces, one picture after the other. Raises ``UnusablePicture``.
     """
-    decoded = [None if data is None else _decode(data) for data in (pictures.camera, *pictures.points)]
-    if all(rgb is None for rgb in decoded):
+    sent = (pictures.camera, *pictures.points)
+    if all(data is None for data in sent):
         return dict(measured)
     try:
-        seen = run_on_face_thread(lambda: [None if rgb is None else _look(rgb) for rgb in decoded])
+        _refuse_by_headers([data for data in sent if data is not None])
+        seen = run_on_face_thread(lambda: [None if data is None else _look(data) for data in sent])
     except FacesBusy:
         return dict(measured)
+    except PictureError as error:
+        raise UnusablePicture(str(error)) from error
     camera, *points = seen
     examined = dict(measured)
     if camera is not None:
@@ -63,14 +71,14 @@ def examine(measured: Mapping[str, Any], pictures: CheckPictures) -> dict[str, A
     return examined
 
 
-def _decode(data: bytes) -> Any:
-    try:
-        return downscale(decode_picture(data))
-    except PictureError as error:
-        raise UnusablePicture(str(error)) from error
+def _refuse_by_headers(sent: Sequence[bytes]) -> None:
+    headers = [sniff(data) for data in sent]
+    if sum(header.width * header.height for header in headers) > MAX_PIXELS:
+        raise UnusablePicture(_("This is larger than what is taken at once."), code="too_large", status=413)
 
 
-def _look(rgb: Any) -> Observation:
+def _look(data: bytes) -> Observation:
+    rgb = downscale(decode_picture(data))
     return analyze(Frame(seq=0, captured_at=0.0, rgb=rgb), LOOKED_FOR, {})[0]
 
 

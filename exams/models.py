@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 from django.conf import settings
@@ -220,6 +220,12 @@ class ProctoringPolicy(models.Model):
         return read_policy(self.settings)
 
 
+@lru_cache(maxsize=1000)
+def rules_of(policy_id: uuid.UUID) -> Policy:
+    """Return the rules of a policy's version; none is ever changed, so each process reads it once."""
+    return ProctoringPolicy.objects.only("settings").get(pk=policy_id).rules
+
+
 class SessionStatus(models.TextChoices):
     """Where a sitting stands."""
 
@@ -311,7 +317,9 @@ class ExamSession(models.Model):
     @cached_property
     def rules(self) -> Policy:
         """The policy of this sitting: its version, less what is muted for this candidate."""
-        return self.policy.rules.without(self.muted)
+        loaded = self._state.fields_cache.get("policy")
+        rules: Policy = rules_of(self.policy_id) if loaded is None else loaded.rules
+        return rules.without(self.muted)
 
     @property
     def duration(self) -> timedelta:

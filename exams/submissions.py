@@ -7,6 +7,8 @@ from hashlib import sha256
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Sum
+from django.db.models.functions import Length
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -16,6 +18,12 @@ from exams.models import CodeSubmission, ExamSession, Problem, SessionStatus
 
 MAX_CODE_LENGTH = 200_000
 """Characters of one version."""
+
+MAX_VERSIONS = 500
+"""Of one problem in one session."""
+
+MAX_TOTAL_LENGTH = 20_000_000
+"""Characters of all versions of a session together."""
 
 
 class SubmissionRefused(Refused):
@@ -40,6 +48,7 @@ def submit_code(
     if newest is not None and all(getattr(newest, name) == value for name, value in content.items()):
         return newest, False
     version = newest.version + 1 if newest else 1
+    _check_room(locked, version, code)
     return CodeSubmission.objects.create(session=locked, problem=problem, version=version, code=code, **content), True
 
 
@@ -56,6 +65,21 @@ def _check_may_submit(session: ExamSession, problem: Problem, by: User) -> None:
         raise SubmissionRefused(_("The session has not begun yet; begin it, then submit."))
     if session.deadline_at is not None and timezone.now() >= session.deadline_at:
         raise SubmissionRefused(_("Time is up; what was submitted before the deadline counts."), code="time_up")
+
+
+def _check_room(session: ExamSession, version: int, code: str) -> None:
+    """Refuse more than anybody writes in one sitting: every version is kept, and the disk is everybody's."""
+    if version > MAX_VERSIONS:
+        message = _("There are %(count)d versions of this answer already; no more are kept. The last one counts.")
+        raise SubmissionRefused(message % {"count": MAX_VERSIONS}, code="too_many_versions")
+    kept = CodeSubmission.objects.filter(session=session)
+    # Adding up reads every version, which is not worth it while even the longest would fit.
+    if (kept.count() + 1) * MAX_CODE_LENGTH <= MAX_TOTAL_LENGTH:
+        return
+    length = kept.aggregate(total=Sum(Length("code")))["total"] or 0
+    if length + len(code) > MAX_TOTAL_LENGTH:
+        message = _("The answers of this session are larger than what is kept of one; no more are taken.")
+        raise SubmissionRefused(message, code="too_large", status=413)
 
 
 @transaction.atomic

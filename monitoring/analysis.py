@@ -11,9 +11,8 @@ from datetime import timedelta
 from django.conf import settings
 from django.utils import timezone
 
-from exams.models import ExamSession
-from exams.policy import read_policy
-from monitoring import queue, services
+from exams.models import ExamSession, rules_of
+from monitoring import observing, queue, services
 from monitoring.claims import Claim, ClaimLost, claimed, held_sessions
 from monitoring.frame_store import STREAMS, StoredFrame, Stream, frame_store
 from monitoring.models import SessionMonitor
@@ -26,10 +25,14 @@ from vision.types import Observation as Facts
 logger = logging.getLogger(__name__)
 
 BATCH = 16
+"""So many items are examined in one round, of all sessions together."""
+
 MOST_DEATHS = 3
 """When so many processes died over what waits first, it is written down as not examined instead of tried again."""
 
 FAILED = "analysis failed"
+Waiting = dict[uuid.UUID, list[StoredFrame]]
+"""What was taken from the queues, by session."""
 
 
 def analyze_frames(
@@ -63,59 +66,91 @@ def _encode(frame: Frame) -> bytes:
     return encode_jpeg(frame.rgb)
 
 
-def analyze_waiting(*, session_id: uuid.UUID, budget_s: float = 20.0, streams: Sequence[Stream] = STREAMS) -> int:
-    """Analyse what waits in the session's queues, oldest first, for about ``budget_s``; returns how many items.
+def analyze_waiting(
+    *, session_ids: Sequence[uuid.UUID], budget_s: float = 20.0, streams: Sequence[Stream] = STREAMS
+) -> int:
+    """Analyse what waits in the queues of some sessions, oldest first, for about ``budget_s``; returns how many items.
 
     Leaves a stream alone that another process holds. What was recorded is removed from the queue afterwards, so a
     death in between repeats work that changes nothing.
     """
+    if "frame" in streams:
+        _warm_up()
     deadline = time.monotonic() + budget_s
-    return sum(_analyze_stream(session_id, stream, deadline) for stream in streams)
+    return sum(_analyze_stream(session_ids, stream, deadline) for stream in streams)
 
 
-def _analyze_stream(session_id: uuid.UUID, stream: Stream, deadline: float) -> int:
-    store, done = frame_store(), 0
-    while time.monotonic() < deadline:
-        with claimed(session_id, stream) as claim:
-            if claim is None:
-                break
-            done += _drain(session_id, stream, claim, deadline)
+def _warm_up() -> None:
+    """Build this thread's models: while anything is held that would take longer than a hold lasts."""
+    from vision.loading import warm_up
+
+    try:
+        warm_up()
+    except Exception:
+        # Each sense says for itself why it cannot work.
+        logger.exception("The models could not be built")
+
+
+def _analyze_stream(session_ids: Sequence[uuid.UUID], stream: Stream, deadline: float) -> int:
+    done, waiting = 0, list(session_ids)
+    failed: set[uuid.UUID] = set()
+    while waiting and time.monotonic() < deadline:
+        with claimed(waiting, stream) as claim:
+            done += _drain(claim, stream, deadline, failed)
         # Whoever was asked meanwhile found the stream held, so what came in at the very end is looked at once more.
-        if not store.waiting(session_id, stream):
-            break
+        waiting = _with_any([session for session in claim.deaths if session not in failed], stream)
     return done
 
 
-def _drain(session_id: uuid.UUID, stream: Stream, claim: Claim, deadline: float) -> int:
-    store, done, deaths = frame_store(), 0, claim.holders_lost()
+def _with_any(session_ids: Sequence[uuid.UUID], stream: Stream) -> list[uuid.UUID]:
+    """Return those of the sessions in whose queue anything waits."""
+    return [session_id for session_id, waiting in frame_store().count(session_ids, stream).items() if waiting]
+
+
+def _drain(claim: Claim, stream: Stream, deadline: float, failed: set[uuid.UUID]) -> int:
+    """Take turns among the sessions that are held until no more waits than one turn takes; returns how many items.
+
+    Sessions whose findings cannot be recorded are added to ``failed``: the sweep has it tried again.
+    """
+    store, done, more = frame_store(), 0, True
     examine = {"frame": _examine_pictures, "audio": _examine_sounds}[stream]
-    while time.monotonic() < deadline:
+    share = max(1, BATCH // max(1, len(claim.deaths)))
+    while more and time.monotonic() < deadline:
         # After a death one at a time: what kills stands first then.
-        limit = 1 if deaths else BATCH
-        waiting = store.take(session_id, limit, stream)
+        limits = {session: 1 if deaths else share for session, deaths in claim.deaths.items() if session not in failed}
+        taken = {session: store.take(session, limit, stream) for session, limit in limits.items()}
+        waiting = {session: items for session, items in taken.items() if items}
         if not waiting:
             break
         try:
-            examine(session_id, waiting, claim, give_up=deaths >= MOST_DEATHS)
+            examined = examine(waiting, claim)
         except ClaimLost:
-            logger.warning("Session %s was taken over by another process", session_id)
+            logger.warning("Some of %s were taken over by another process", ", ".join(map(str, waiting)))
             break
-        if deaths:
-            claim.note_progress()
-            deaths = 0
-        store.discard(session_id, [item.seq for item in waiting], stream)  # nobody's voice is kept without need
-        done += len(waiting)
-        if len(waiting) < limit:
-            break
+        for session in examined:
+            claim.note_progress(session)
+            _discard(session, waiting[session], stream)
+            done += len(waiting[session])
+        failed |= set(waiting) - set(examined)
+        more = any(len(waiting[session]) == limits[session] for session in examined)
     return done
 
 
-def _examine_sounds(session_id: uuid.UUID, waiting: list[StoredFrame], claim: Claim, *, give_up: bool) -> None:
-    sounds = []
-    for chunk in waiting:
-        claim.step()
-        sounds.append(Sound(chunk.seq, chunk.captured_at, reason=FAILED) if give_up else _hear(session_id, chunk))
-    record_sounds(session_id=session_id, sounds=sounds)
+def _discard(session_id: uuid.UUID, items: Sequence[StoredFrame], stream: Stream) -> None:
+    """Remove what was examined: nothing is kept without need."""
+    gone = len(items) - frame_store().discard(session_id, [item.seq for item in items], stream)
+    if gone and stream == "frame":
+        count_thinned(session_id=session_id, examined=gone)
+
+
+def _examine_sounds(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
+    for session_id, chunks in waiting.items():
+        sounds, give_up = [], claim.deaths[session_id] >= MOST_DEATHS
+        for chunk in chunks:
+            claim.step()
+            sounds.append(Sound(chunk.seq, chunk.captured_at, reason=FAILED) if give_up else _hear(session_id, chunk))
+        record_sounds(session_id=session_id, sounds=sounds)
+    return list(waiting)
 
 
 def _hear(session_id: uuid.UUID, chunk: StoredFrame) -> Sound:
@@ -126,42 +161,68 @@ def _hear(session_id: uuid.UUID, chunk: StoredFrame) -> Sound:
         return Sound(chunk.seq, chunk.captured_at, reason=FAILED)
 
 
-def _examine_pictures(session_id: uuid.UUID, waiting: list[StoredFrame], claim: Claim, *, give_up: bool) -> None:
-    names = ("memory", "thinned_counted", "session__muted", "session__policy__settings")
-    memory, counted, muted, policy = SessionMonitor.objects.values_list(*names).get(pk=session_id)
-    if frame_store().thinned(session_id) != counted:
-        count_thinned(session_id=session_id)
-    lost: list[services.Unreadable] = []
+def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
+    names = ("pk", "memory", "thinned_counted", "session__muted", "session__policy_id")
+    batches = {}
+    monitors = SessionMonitor.objects.filter(pk__in=waiting).values_list(*names)
+    for session_id, memory, counted, muted, policy_id in monitors:
+        if frame_store().thinned(session_id) != counted:
+            count_thinned(session_id=session_id)
+        due = rules_of(policy_id).without(muted).due()
+        batches[session_id] = _look_at(session_id, waiting[session_id], claim, due=due, memory=memory)
+    return _record(batches)
+
+
+def _look_at(
+    session_id: uuid.UUID, waiting: Sequence[StoredFrame], claim: Claim, *, due: Due, memory: Memory
+) -> observing.Batch:
+    """Examine a session's pictures; those that have ended several processes are given up."""
+    lost: list[observing.Unreadable] = []
 
     def fail(item: StoredFrame | Frame) -> None:
         # One trace tells what is wrong; a model that fails on every picture would fill the log with it.
         logger.error("Picture %s of session %s could not be examined", item.seq, session_id, exc_info=not lost)
-        lost.append(services.Unreadable(item.seq, item.captured_at, FAILED))
+        lost.append(observing.Unreadable(item.seq, item.captured_at, FAILED))
 
-    if give_up:
+    if claim.deaths[session_id] >= MOST_DEATHS:
         for item in waiting:
             logger.error("Picture %s of session %s has ended %s processes", item.seq, session_id, MOST_DEATHS)
-            lost.append(services.Unreadable(item.seq, item.captured_at, FAILED))
-        batch = services.Batch(facts=[], unreadable=lost)
-    else:
-        frames = _decoded(waiting, claim, lost, fail)
-        due = read_policy(policy).without(muted).due()
-        facts, pictures, memory = analyze_frames(frames, due=due, memory=memory, on_failure=fail)
-        originals = {item.seq: item.data for item in waiting}
-        pictures.update({seq: _original(data) for seq, data in originals.items() if data[:2] == b"\xff\xd8"})
-        batch = services.Batch(facts=facts, pictures=pictures, memory=memory, unreadable=lost)
-    services.record_observations(session_id=session_id, batch=batch)
+            lost.append(observing.Unreadable(item.seq, item.captured_at, FAILED))
+        return observing.Batch(facts=[], unreadable=lost)
+    from vision.picture_headers import is_plain_jpeg
+
+    frames = _decoded(waiting, claim, lost, fail)
+    facts, pictures, memory = analyze_frames(frames, due=due, memory=memory, on_failure=fail)
+    pictures.update({item.seq: _original(item.data) for item in waiting if is_plain_jpeg(item.data)})
+    return observing.Batch(facts=facts, pictures=pictures, memory=memory, unreadable=lost)
+
+
+def _record(batches: dict[uuid.UUID, observing.Batch]) -> list[uuid.UUID]:
+    """Record what was found, together or, should that fail, one by one; returns the sessions for which it is done."""
+    try:
+        observing.record_observations(batches=batches)
+        return list(batches)
+    except Exception:
+        logger.exception("What was found in %s sessions is recorded one by one", len(batches))
+    done = []
+    for session_id, batch in batches.items():
+        try:
+            observing.record_observations(batches={session_id: batch})
+            done.append(session_id)
+        except Exception:
+            logger.exception("What was found in session %s could not be recorded", session_id)
+    return done
 
 
 def _original(data: bytes) -> Picture:
-    """A JPEG that came from the candidate is kept as it came: nothing re-encoded stands between it and the reviewer."""
+    """A plain JPEG is kept as it came: nothing re-encoded stands between the candidate's picture and the reviewer."""
     return lambda: data
 
 
 def _decoded(
-    waiting: list[StoredFrame],
+    waiting: Sequence[StoredFrame],
     claim: Claim,
-    lost: list[services.Unreadable],
+    lost: list[observing.Unreadable],
     fail: Callable[[StoredFrame], None],
 ) -> Iterator[Frame]:
     """Yield pictures as they are wanted, holding the session meanwhile; what cannot be read goes to ``lost``."""
@@ -172,7 +233,7 @@ def _decoded(
         try:
             rgb = downscale(decode_picture(item.data))
         except PictureError as error:
-            lost.append(services.Unreadable(item.seq, item.captured_at, str(error)))
+            lost.append(observing.Unreadable(item.seq, item.captured_at, str(error)))
         except Exception:  # noqa: BLE001  it is logged there
             fail(item)
         else:
@@ -216,22 +277,18 @@ def drop_expired() -> int:
     return dropped
 
 
-def is_waiting(*, session_id: uuid.UUID, stream: Stream | None = None) -> bool:
-    """Say whether anything waits in the session's queues, or in one of them."""
-    return frame_store().waiting(session_id, stream) > 0
-
-
-def ask_for_waiting(*, session_id: uuid.UUID) -> None:
+def ask_for_waiting(*, session_ids: Sequence[uuid.UUID], streams: Sequence[Stream] = STREAMS) -> None:
     """Have workers take what waits, pictures and sound each on its own."""
-    for stream in STREAMS:
-        if is_waiting(session_id=session_id, stream=stream):
-            queue.send(queue.TASK_OF[stream], session_id)
+    for stream in streams:
+        waiting = _with_any(session_ids, stream)
+        if waiting:
+            queue.send(queue.TASK_OF[stream], *waiting)
 
 
 def finish_session(*, session_id: uuid.UUID) -> bool:
     """Analyse what still waits, then close the books; returns False while another process still holds the session."""
-    analyze_waiting(session_id=session_id)
-    if is_waiting(session_id=session_id):
+    analyze_waiting(session_ids=[session_id])
+    if frame_store().waiting(session_id):
         return False
     if frame_store().thinned(session_id):
         count_thinned(session_id=session_id)

@@ -51,8 +51,8 @@ def canonical_name(told: str) -> str:
 
 
 def check_detail(detail: Mapping[str, Any]) -> None:
-    """Raise ``DetailError`` for what is too large or nested too deeply."""
-    _check_value(detail, 1)
+    """Raise ``DetailError`` for what is too large or nested too deeply; a large detail is not walked to its end."""
+    _check_value(detail, 1, MAX_DETAIL_BYTES)
     if len(json.dumps(detail, ensure_ascii=False).encode()) > MAX_DETAIL_BYTES:
         raise DetailError("size")
 
@@ -69,10 +69,17 @@ def counters_only(detail: Mapping[str, Any]) -> dict[str, int]:
     return counts
 
 
-def _check_value(value: Any, depth: int) -> None:
+def _check_value(value: Any, depth: int, room: int) -> int:
+    """Return how much room a value leaves at best: its letters or items take a byte each, and in truth more."""
+    room -= len(value) if isinstance(value, str | dict | list) else 1
+    if isinstance(value, dict):
+        room -= sum(map(len, value))
+    if room < 0:
+        raise DetailError("size")
     if not isinstance(value, dict | list):
-        return
+        return room
     if depth > MAX_DETAIL_DEPTH:
         raise DetailError("depth")
     for item in value.values() if isinstance(value, dict) else value:
-        _check_value(item, depth + 1)
+        room = _check_value(item, depth + 1, room)
+    return room

@@ -16,6 +16,9 @@ from typing import Literal, Protocol
 
 from django.conf import settings
 
+MOST_BYTES = 48 * 1024**2
+"""So much of one stream of a session may wait, however few items it is: nobody fills the store for all others."""
+
 Stream = Literal["frame", "audio"]
 STREAMS: tuple[Stream, ...] = ("frame", "audio")
 
@@ -65,11 +68,14 @@ class FrameStore(Protocol):
     def numbers(self, session: uuid.UUID, stream: Stream = "frame") -> list[int]:
         """Return the numbers of all that waits, oldest first, without reading any of it."""
 
-    def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> None:
-        """Remove items that are done with."""
+    def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> int:
+        """Remove items that are done with; returns how many of them still waited."""
 
     def waiting(self, session: uuid.UUID, stream: Stream | None = None) -> int:
         """Return how many wait, in one stream or in all."""
+
+    def count(self, sessions: Sequence[uuid.UUID], stream: Stream) -> dict[uuid.UUID, int]:
+        """Return how many wait in one stream of each session."""
 
     def thinned(self, session: uuid.UUID) -> int:
         """Return how many pictures of a session were thinned out so far; as durable as the queues themselves."""

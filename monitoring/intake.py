@@ -6,7 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NoReturn
 
@@ -17,6 +17,7 @@ from accounts.errors import Refused
 from exams.models import ExamSession, SessionStatus
 from monitoring import queue, services
 from monitoring.frame_store import QueueFull, StoredFrame, Stream, frame_store
+from monitoring.kept_events import record_bounded
 from monitoring.models import Observation
 from monitoring.thinned import count_thinned
 
@@ -28,6 +29,7 @@ CLOCK_SKEW_S = 60.0
 LARGEST_SEQ = 2**53 - 1
 MAX_PICTURE_BYTES = 8 * 1024**2
 MAX_SOUND_BYTES = 4 * 1024**2
+STORE_AWAY = "storage_unavailable"
 NO_FRAME, BAD_IMAGE, BAD_AUDIO = "NO_FRAME_RECEIVED", "INVALID_IMAGE", "INVALID_AUDIO"
 
 PICTURE_TYPES = {
@@ -93,7 +95,7 @@ def take_sound(*, session: ExamSession, seq: int, captured_at: float, data: byte
         return
     services.open_monitor(session=session)
     store(session.pk, StoredFrame(seq=seq, captured_at=captured_at, data=data, stream="audio"))
-    ask_for_analysis(session.pk, "audio")
+    ask_for_analysis(session.pk, stream="audio")
 
 
 def store(session_id: uuid.UUID, item: StoredFrame) -> int | None:
@@ -101,6 +103,8 @@ def store(session_id: uuid.UUID, item: StoredFrame) -> int | None:
 
     Raises ``IntakeRefused`` while too much sound waits, or where nothing can be stored at present.
     """
+    # A time in the future would make all that comes before it too late to count.
+    item = replace(item, captured_at=min(item.captured_at, time.time()))
     try:
         return frame_store().put(session_id, item)
     except QueueFull as error:
@@ -109,31 +113,35 @@ def store(session_id: uuid.UUID, item: StoredFrame) -> int | None:
     except OSError as error:
         logger.warning("Nothing can be stored: %s", error)
         message = _("The server cannot store this at present; send it again in a while.")
-        raise IntakeRefused(message, code="storage_unavailable", status=503) from error
+        raise IntakeRefused(message, code=STORE_AWAY, status=503) from error
 
 
-def ask_for_analysis(session_id: uuid.UUID, stream: Stream = "frame") -> None:
-    """Have what waits in one of a session's queues examined."""
-    queue.send(queue.TASK_OF[stream], session_id)
+def ask_for_analysis(*session_ids: uuid.UUID, stream: Stream = "frame") -> None:
+    """Have what waits in one of the queues of each session examined."""
+    queue.send(queue.TASK_OF[stream], *session_ids)
 
 
 def take_events(*, session: ExamSession, reports: Sequence[services.Report], source: str) -> services.Recorded:
-    """Write down what the candidate's side reports; raises ``IntakeRefused`` unless the session is on or paused."""
+    """Write down what the candidate's side reports; raises ``IntakeRefused`` unless the session is on or paused.
+
+    And ``TooManyEvents`` where no more is kept of the session.
+    """
     session.refresh_from_db(fields=["status", "started_at"])
     if session.status not in (SessionStatus.ACTIVE, SessionStatus.PAUSED):
         _refuse_state(session.status, _("This session is %(status)s, so no events are taken."))
-    return services.record_events(session_id=session.pk, reports=reports, source=source)
+    return record_bounded(session=session, reports=reports, source=source)
 
 
 def load_of(session: ExamSession) -> Load:
     """Return how much waits, so that a sender can slow down."""
-    return load_at(session.pk)
+    return loads_at([session.pk])[session.pk]
 
 
-def load_at(session_id: uuid.UUID) -> Load:
-    """Return how much waits, by the session's id."""
-    waiting = frame_store().waiting(session_id, "frame")
-    return Load(waiting, min(10, round(10 * waiting / max(1, settings.FRAME_QUEUE_LENGTH))))
+def loads_at(session_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Load]:
+    """Return how much waits, by the sessions' ids."""
+    length = max(1, settings.FRAME_QUEUE_LENGTH)
+    counts = frame_store().count(session_ids, "frame")
+    return {session_id: Load(waiting, min(10, round(10 * waiting / length))) for session_id, waiting in counts.items()}
 
 
 def refuse_nothing(*, session: ExamSession, stream: Stream) -> NoReturn:
@@ -206,7 +214,6 @@ def check_numbers(started_at: datetime | None, seq: int, captured_at: float) -> 
     if not 0 <= seq <= LARGEST_SEQ:
         raise IntakeRefused(_("seq must be a whole number from 0 to 2^53."), code="bad_seq")
     started = started_at.timestamp() if started_at else 0.0
-    # A time in the future would make all that comes before it too late to count.
     if not started - CLOCK_SKEW_S <= captured_at <= time.time() + CLOCK_SKEW_S:
         message = _("captured_at must lie between the start of the session and now.")
         raise IntakeRefused(message, code="bad_captured_at")

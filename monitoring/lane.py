@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import Refused
 from monitoring import intake, services
-from monitoring.frame_store import StoredFrame, Stream
+from monitoring.frame_store import STREAMS, StoredFrame, Stream
 from monitoring.thinned import count_thinned
 
 logger = logging.getLogger(__name__)
@@ -144,7 +144,15 @@ class Lane:
 
 def store_all(items: Sequence[Item]) -> list[Stored | None]:
     """Look at the beginning of each item and store it; None where its number waits already. Asks no database."""
-    return [_store_one(item) for item in items]
+    results: list[Stored | None] = []
+    away: Stored | None = None
+    for item in items:
+        # Each would wait for a store that does not answer, and with it everybody behind.
+        stored = away or _store_one(item)
+        results.append(stored)
+        if stored is not None and stored.refused is not None and stored.refused.code == intake.STORE_AWAY:
+            away = stored
+    return results
 
 
 def ask_all(
@@ -154,8 +162,9 @@ def ask_all(
 
     What was thinned out is counted durably by the store; here it is only told early.
     """
-    for session_id, stream in asked:
-        _safely(intake.ask_for_analysis, session_id, stream)
+    for stream in STREAMS:
+        sessions = [session_id for session_id, wanted in asked if wanted == stream]
+        _safely(lambda stream=stream, sessions=sessions: intake.ask_for_analysis(*sessions, stream=stream))
     for session_id, total in counts.items():
         _safely(lambda pk=session_id, n=total: services.count_frames(session_id=pk, total=n))
     for session_id in thinned:

@@ -12,11 +12,15 @@ class Bucket:
         self._rate, self._burst = rate, burst
         self._level, self._at = burst, float("-inf")
 
-    def take(self, now: float, amount: float = 1.0) -> bool:
-        """Take so much out and say whether it was there; ``now`` is seconds of a clock that never goes back."""
+    def has(self, now: float, amount: float = 1.0) -> bool:
+        """Say whether there is so much; ``now`` is seconds of a clock that never goes back."""
         filled = self._level + (now - self._at) * self._rate
         self._level, self._at = min(self._burst, filled), max(self._at, now)
-        if self._level < amount:
+        return self._level >= amount
+
+    def take(self, now: float, amount: float = 1.0) -> bool:
+        """Take so much out and say whether it was there."""
+        if not self.has(now, amount):
             return False
         self._level -= amount
         return True

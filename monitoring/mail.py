@@ -77,7 +77,7 @@ def _send(messages: Iterable[tuple[User, EmailMessage]]) -> list[str]:
     for user, message in messages:
         try:
             message.send()
-        except OSError as error:  # which smtplib's errors are too
+        except Exception as error:  # noqa: BLE001  of the line, the server, or an address that cannot be written
             logger.warning("mail to user %s was not sent (%s)", user.pk, error)
             failed.append(str(user.pk))
     return failed

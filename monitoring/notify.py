@@ -85,7 +85,7 @@ def after_commit(tell: Callable[[], None]) -> None:
 
 def is_reachable() -> bool:
     """Say whether a socket could be told anything from this process; where not, nothing need be put together."""
-    return isinstance(get_channel_layer(), InMemoryChannelLayer) is False or _known_loop() is not None
+    return not isinstance(get_channel_layer(), InMemoryChannelLayer) or _known_loop() is not None
 
 
 def remember_loop() -> None:
@@ -220,4 +220,4 @@ def _background_loop() -> Outbox:
 
 
 def _text(message: wire.FromServer) -> dict[str, Any]:
-    return {"type": "wire.text", "text": message.to_text()}
+    return {"type": "wire.text", "about": message.type, "text": message.to_text()}

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from celery import current_app
@@ -12,8 +13,8 @@ from redis import RedisError
 
 logger = logging.getLogger(__name__)
 
-ANALYZE = "monitoring.tasks.analyze_session"
-LISTEN = "monitoring.tasks.analyze_sound"
+ANALYZE = "monitoring.tasks.analyze_sessions"
+LISTEN = "monitoring.tasks.analyze_sounds"
 FINISH = "monitoring.tasks.finish_session"
 MAIL_HIGH = "monitoring.tasks.mail_high"
 TASK_OF = {"frame": ANALYZE, "audio": LISTEN}
@@ -21,26 +22,37 @@ TASK_OF = {"frame": ANALYZE, "audio": LISTEN}
 ONE_IS_ENOUGH = (ANALYZE, LISTEN, FINISH, MAIL_HIGH)
 """Each of these does all there is to do for a session, so of several that wait all but one would find nothing."""
 
+TOGETHER = {ANALYZE: 8, LISTEN: 8}
+"""So many sessions share a message, and with it much of what is asked of the database, which alone costs as much as
+the models of one picture."""
+
 ASK_AGAIN_S, LONGEST_S = 5, 300
 """A message may be lost, so another one is sent after a while; ever later while no worker takes any."""
 
 
-def send(task: str, session_id: uuid.UUID) -> None:
-    """Put a task about one session into the queue; where the broker is away the sweep will do it later."""
-    if task in ONE_IS_ENOUGH and _is_pending(task, session_id):
-        return
+def send(task: str, *session_ids: uuid.UUID) -> None:
+    """Put a task about some sessions into the queue; where the broker is away the sweep will do it later."""
+    wanted = [one for one in session_ids if not (task in ONE_IS_ENOUGH and _is_pending(task, one))]
     try:
-        current_app.send_task(task, (str(session_id),), retry=False)
+        for together in _shares(wanted, TOGETHER.get(task, 1)):
+            current_app.send_task(task, [str(one) for one in together], retry=False)
     except OperationalError as error:
-        begin(task, session_id)
-        logger.warning("The broker is away (%s); session %s waits for the sweep.", error, session_id)
+        begin(task, *wanted)
+        logger.warning("The broker is away (%s); %s sessions wait for the sweep.", error, len(wanted))
 
 
-def begin(task: str, session_id: uuid.UUID) -> None:
+def _shares(sessions: Sequence[uuid.UUID], most: int) -> Iterator[Sequence[uuid.UUID]]:
+    """Return the sessions in shares of about one size, each of ``most`` at most."""
+    shares = -(-len(sessions) // most)
+    return (sessions[number::shares] for number in range(shares))
+
+
+def begin(task: str, *session_ids: uuid.UUID) -> None:
     """Say that a worker has begun with a task: what comes in from now on needs another message."""
     if _cache_is_shared():
+        keys = [_key(task, session_id) + of for session_id in session_ids for of in ("", ":times")]
         with suppress(RedisError, OSError):
-            cache.delete_many([_key(task, session_id), _key(task, session_id) + ":times"])
+            cache.delete_many(keys)
 
 
 def _is_pending(task: str, session_id: uuid.UUID) -> bool:

@@ -1,8 +1,9 @@
 """The queues in Redis, for any number of machines.
 
-Of each stream of a session a sorted set keeps the order (time of capture in ms) and a hash the bytes; a set names the
-sessions with anything waiting. Every change is one script, so it is done as a whole or not at all. Redis needs its
-append-only file: with ``appendfsync everysec`` the death of its machine costs the last second, with ``always`` nothing.
+Of each stream of a session a sorted set keeps the order (time of capture in ms), a hash the bytes, a number how many
+bytes these are; a set names the sessions with anything waiting. Every change is one script, so it is done as a whole or
+not at all. Redis needs its append-only file: with ``appendfsync everysec`` the death of its machine costs the last
+second, with ``always`` nothing.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from monitoring.frame_store import STREAMS, QueueFull, StoredFrame, StoreUnavailable, Stream, Tally
+from monitoring.frame_store import MOST_BYTES, STREAMS, QueueFull, StoredFrame, StoreUnavailable, Stream, Tally
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -24,18 +25,19 @@ INDEX = b"frames:sessions"
 WAITS_ALREADY, FULL = -1, -2
 
 PUT = """
-local order, bytes, index, thinned = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
-local seq, captured_ms, data, length, ttl_s, thins, session = unpack(ARGV)
-length = tonumber(length)
+local order, bytes, size, index, thinned = unpack(KEYS)
+local seq, captured_ms, data, length, most_bytes, ttl_s, thins, session = unpack(ARGV)
+length, most_bytes = tonumber(length), tonumber(most_bytes)
 if redis.call('ZSCORE', order, seq) then return -1 end
-if thins == '0' and redis.call('ZCARD', order) >= length then return -2 end
+local held = tonumber(redis.call('GET', size) or '0')
+if thins == '0' and (redis.call('ZCARD', order) >= length or held >= most_bytes) then return -2 end
 redis.call('HSET', bytes, seq, data)
 redis.call('ZADD', order, captured_ms, seq)
 redis.call('SADD', index, session)
-redis.call('EXPIRE', order, ttl_s)
-redis.call('EXPIRE', bytes, ttl_s)
+held = redis.call('INCRBY', size, #data)
+for _, key in ipairs({order, bytes, size}) do redis.call('EXPIRE', key, ttl_s) end
 local total = redis.call('ZCARD', order)
-if thins == '0' or total <= length then return 0 end
+if thins == '0' or (total <= length and held <= most_bytes) then return 0 end
 local waiting = redis.call('ZRANGE', order, 0, -1, 'WITHSCORES')
 local places, taken, gone = {}, {}, 0
 for i = 2, total - 1 do
@@ -48,6 +50,7 @@ for _, place in ipairs(places) do
   if not taken[i - 1] and not taken[i + 1] then
     taken[i], gone = true, gone + 1
     redis.call('ZREM', order, waiting[2 * i - 1])
+    redis.call('DECRBY', size, redis.call('HSTRLEN', bytes, waiting[2 * i - 1]))
     redis.call('HDEL', bytes, waiting[2 * i - 1])
   end
 end
@@ -72,18 +75,20 @@ return found
 """
 
 DISCARD = """
-local order, bytes, index = KEYS[1], KEYS[2], KEYS[3]
+local order, bytes, size, index, removed = KEYS[1], KEYS[2], KEYS[3], KEYS[4], 0
 for i = 2, #ARGV do
-  redis.call('ZREM', order, ARGV[i])
+  removed = removed + redis.call('ZREM', order, ARGV[i])
+  redis.call('DECRBY', size, redis.call('HSTRLEN', bytes, ARGV[i]))
   redis.call('HDEL', bytes, ARGV[i])
 end
-for i = 4, #KEYS do
-  if redis.call('EXISTS', KEYS[i]) == 1 then return 0 end
+if redis.call('EXISTS', order) == 0 then redis.call('DEL', size) end
+for i = 5, #KEYS do
+  if redis.call('EXISTS', KEYS[i]) == 1 then return removed end
 end
 redis.call('SREM', index, ARGV[1])
-return 1
+return removed
 """
-"""Removes items, and takes the session from the set once nothing waits in any of its streams."""
+"""Removes items, and takes the session from the set once nothing waits in any of its streams; returns how many."""
 
 
 def _tells_when_away(
@@ -120,7 +125,16 @@ class RedisFrameStore:
         gone = int(
             self._put(
                 keys=[*_keys(session, frame.stream), INDEX, _thinned_key(session)],
-                args=[_member(frame.seq), captured_ms, frame.data, self._length, self._ttl_s, thins, str(session)],
+                args=[
+                    _member(frame.seq),
+                    captured_ms,
+                    frame.data,
+                    self._length,
+                    MOST_BYTES,
+                    self._ttl_s,
+                    thins,
+                    str(session),
+                ],
             )
         )
         if gone == FULL:
@@ -140,21 +154,19 @@ class RedisFrameStore:
         return [int(member) for member in members]
 
     @_tells_when_away
-    def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> None:
+    def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> int:
         """See ``FrameStore.discard``."""
         orders = [_keys(session, each)[0] for each in STREAMS]
-        self._discard(
-            keys=[*_keys(session, stream), INDEX, *orders], args=[str(session), *(_member(seq) for seq in seqs)]
-        )
+        keys: list[Any] = [*_keys(session, stream), INDEX, *orders]
+        return int(self._discard(keys=keys, args=[str(session), *map(_member, seqs)]))
 
-    @_tells_when_away
     def waiting(self, session: uuid.UUID, stream: Stream | None = None) -> int:
         """See ``FrameStore.waiting``."""
-        streams = STREAMS if stream is None else (stream,)
-        asked = self._redis.pipeline(transaction=False)
-        for each in streams:
-            asked.zcard(_keys(session, each)[0])
-        return sum(asked.execute())
+        return sum(self._count([session], STREAMS if stream is None else (stream,)))
+
+    def count(self, sessions: Sequence[uuid.UUID], stream: Stream) -> dict[uuid.UUID, int]:
+        """See ``FrameStore.count``."""
+        return dict(zip(sessions, self._count(sessions, (stream,)), strict=True))
 
     @_tells_when_away
     def thinned(self, session: uuid.UUID) -> int:
@@ -218,13 +230,14 @@ class RedisFrameStore:
         return sorted((uuid.UUID(name.decode()) for name in names), key=str)
 
     @_tells_when_away
-    def _count(self, sessions: list[uuid.UUID]) -> list[int]:
+    def _count(self, sessions: Sequence[uuid.UUID], streams: Sequence[Stream] = STREAMS) -> list[int]:
+        """Return for each session how many items wait in these streams."""
         asked = self._redis.pipeline(transaction=False)
         for session in sessions:
-            for stream in STREAMS:
+            for stream in streams:
                 asked.zcard(_keys(session, stream)[0])
         counts: list[int] = asked.execute() if sessions else []
-        return [sum(counts[i : i + len(STREAMS)]) for i in range(0, len(counts), len(STREAMS))]
+        return [sum(counts[i : i + len(streams)]) for i in range(0, len(counts), len(streams))]
 
 
 @cache
@@ -242,7 +255,7 @@ def connection(url: str) -> Redis:
 
 
 def _keys(session: uuid.UUID, stream: Stream) -> list[str]:
-    return [f"frames:{session}:{stream}:order", f"frames:{session}:{stream}:bytes"]
+    return [f"frames:{session}:{stream}:{part}" for part in ("order", "bytes", "size")]
 
 
 def _thinned_key(session: uuid.UUID) -> str:

@@ -15,7 +15,7 @@ from accounts.models import Candidate
 from exams.lifecycle import move_session
 from exams.models import Exam, ExamSession, SessionStatus
 from exams.services import create_session
-from monitoring import services
+from monitoring import observing, services
 from monitoring.analysis import BATCH, analyze_frames
 from monitoring.models import MonitoringLog, SessionMonitor
 from monitoring.store import Picture, moment_of
@@ -143,8 +143,8 @@ def _analyze(session: ExamSession, frames: list[Frame], memory: Memory, timings:
     facts, pictures, memory = analyze_frames(frames, due=session.rules.due(), memory=memory)
     seen = time.perf_counter()
     timed = {seq: _timed_picture(picture, timings) for seq, picture in pictures.items()}
-    batch = services.Batch(facts=facts, pictures=timed, memory=memory)
-    services.record_observations(session_id=session.pk, batch=batch)
+    batch = observing.Batch(facts=facts, pictures=timed, memory=memory)
+    observing.record_observations(batches={session.pk: batch})
     timings.vision += (seen - began) * 1000
     timings.recording += (time.perf_counter() - seen) * 1000
     for one in facts:

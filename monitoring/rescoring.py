@@ -107,6 +107,8 @@ def _moments(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
 def _seen(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
     rows = Observation.objects.filter(session=session, stream="frame").order_by("captured_at", "seq")
     for row in rows.iterator(chunk_size=500):
+        if row.usable is None and not row.facts:
+            continue  # it came too late, or from a pause
         facts = Facts.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp())
         yield seen_moment(facts, policy)
 

@@ -22,7 +22,7 @@ def session_result(session: ExamSession) -> dict[str, Any]:
         "candidate": session.candidate.user.email,
         "policy_version": assessment.policy.version,
         "frames": {
-            "total": monitor.frames_total,
+            "total": monitor.frames_received,
             "analysed": monitor.frames_analysed,
             "skipped": monitor.frames_skipped,
             "unusable": monitor.frames_unusable,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
+import time
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -14,17 +17,36 @@ from exams.signals import evidence_removed
 from monitoring.models import Evidence, Observation, SessionMonitor
 from monitoring.store import delete_unused
 
+logger = logging.getLogger(__name__)
+
 AT_ONCE = 100
-"""Sessions that one call looks after; the next one goes on."""
+LONGEST_S = 600.0
+"""Of one round; the next one goes on."""
 
 
-def sessions_to_thin_out(*, now: datetime | None = None) -> list[uuid.UUID]:
-    """Return the sessions whose pictures have been kept for ``KEEP_DAYS`` since their end and the last decision."""
+def remove_old(*, now: datetime | None = None) -> int:
+    """Remove the pictures of all sessions that are due, as far as the time of one round goes; returns of how many."""
+    deadline, removed, failed = time.monotonic() + LONGEST_S, 0, set[uuid.UUID]()
+    while due := sessions_to_thin_out(now=now, but=failed):
+        for session_id in due:
+            if time.monotonic() > deadline:
+                return removed
+            try:
+                removed += remove_evidence(session_id=session_id)
+            except Exception:
+                # The others must not wait for one that fails each time.
+                logger.exception("The pictures of session %s could not be removed", session_id)
+                failed.add(session_id)
+    return removed
+
+
+def sessions_to_thin_out(*, now: datetime | None = None, but: Collection[uuid.UUID] = ()) -> list[uuid.UUID]:
+    """Return sessions whose pictures have been kept for ``KEEP_DAYS`` since their end and the last decision."""
     if not settings.KEEP_DAYS:
         return []
     before = (now or timezone.now()) - timedelta(days=settings.KEEP_DAYS)
     due = SessionMonitor.objects.filter(finished_at__lt=before, evidence_removed_at__isnull=True)
-    due = due.exclude(session__decisions__decided_at__gte=before)
+    due = due.exclude(session__decisions__decided_at__gte=before).exclude(pk__in=but)
     return list(due.order_by("finished_at").values_list("pk", flat=True)[:AT_ONCE])
 
 

@@ -110,6 +110,11 @@ def pauses_of(session: ExamSession) -> list[Pause]:
     return pauses
 
 
+def is_within(at: datetime, pauses: Iterable[Pause]) -> bool:
+    """Say whether a moment lies in one of the pauses."""
+    return any(start <= at and (end is None or at < end) for start, end in pauses)
+
+
 @dataclass(frozen=True, slots=True)
 class Overlap:
     """Two activities of one kind, under two policies, that share time."""

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -23,11 +23,10 @@ from exams.signals import session_closed
 from exams.system_check import usual_pose
 from monitoring import meters, news, rules, silence
 from monitoring.cues import Cue, examined_senses, read_cues, wanted_facts
-from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
-from monitoring.selectors import Pause, pauses_of
-from monitoring.store import Picture, moment_of, write_changes, write_state
+from monitoring.models import Assessment, MonitoringLog, SessionMonitor, Silence, SuspiciousActivity
+from monitoring.selectors import Pause, is_within, pauses_of
+from monitoring.store import Picture, write_changes, write_state
 from vision.baseline import calibrated
-from vision.types import Memory
 from vision.types import Observation as Facts
 
 logger = logging.getLogger(__name__)
@@ -37,25 +36,6 @@ REFUSALS_EVERY = timedelta(seconds=5)
 
 LONGEST_GAP_S = 86_400.0
 CLOCKS_DIFFER_S = 5.0
-
-
-@dataclass(frozen=True, slots=True)
-class Unreadable:
-    """A picture that came in and could not be read, and why; ``captured_at`` in seconds."""
-
-    seq: int
-    captured_at: float
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """What one round of analysis found: facts in order of capture, pictures by number, and the memory afterwards."""
-
-    facts: Sequence[Facts]
-    pictures: Mapping[int, Picture] = field(default_factory=dict)
-    memory: Memory | None = None
-    unreadable: Sequence[Unreadable] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,46 +71,8 @@ def open_monitor(*, session: ExamSession) -> SessionMonitor:
     begin = {"state": rules.initial_state(), "memory": {"usual": calibrated(measured)} if measured else {}}
     monitor, created = SessionMonitor.objects.get_or_create(session=session, defaults=begin)
     if created:
-        Assessment.objects.get_or_create(session=session, policy=session.policy)
+        Assessment.objects.get_or_create(session=session, policy_id=session.policy_id)
     return monitor
-
-
-@transaction.atomic
-def record_observations(*, session_id: uuid.UUID, batch: Batch) -> list[SuspiciousActivity]:
-    """Store facts, fold them into the rules and bring activities, evidence and scores up to date; all or nothing.
-
-    Facts whose number is stored already are left out, so a repeated batch changes nothing; so does one that comes when
-    the books are closed. Returns what changed.
-    """
-    monitor = lock_monitor(session_id)
-    if monitor.finished_at is not None:
-        return []
-    session, policy = monitor.session, monitor.session.rules
-    fresh, unreadable = _fresh(session, batch)
-    came: list[Facts | Unreadable] = [*fresh, *unreadable]
-    Observation.objects.bulk_create(
-        [*(_row(session, facts) for facts in fresh), *(_lost(session, u) for u in unreadable)]
-    )
-    changes: list[rules.Change] = []
-    for facts in fresh:
-        monitor.state, more = rules.step(monitor.state, seen_moment(facts, policy), policy)
-        changes += more
-    changes += silence.note_pictures(session, policy, [moment_of(item.captured_at) for item in came])
-    _count(monitor, fresh, unreadable)
-    transaction.on_commit(lambda: meters.count_examined(fresh, unreadable=len(unreadable)))
-    if batch.memory is not None:
-        monitor.memory = batch.memory
-    monitor.save()
-    activities = _write(monitor, policy, changes, batch.pictures, missing=_missing(policy))
-    if unreadable:
-        first = unreadable[0]
-        activities += record_refusal(
-            session_id=session_id,
-            event_type="INVALID_IMAGE",
-            occurred_at=moment_of(first.captured_at),
-            detail={"seq": first.seq, "reason": first.reason, "pictures": len(unreadable)},
-        )
-    return activities
 
 
 @transaction.atomic
@@ -211,7 +153,7 @@ def reported_moment(log: MonitoringLog, policy: Policy, pauses: Sequence[Pause] 
     a lost connection that the server noticed itself.
     """
     rule = policy.rule(log.event_type)
-    if not (rule.instant and rule.enabled) or (not log.is_trusted and _is_within(log.believed_at, pauses)):
+    if not (rule.instant and rule.enabled) or (not log.is_trusted and is_within(log.believed_at, pauses)):
         return None
     if log.event_type == Kind.NETWORK_GAP and _is_known_gap(log):
         return None
@@ -241,8 +183,8 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     monitor = SessionMonitor.objects.select_for_update().filter(pk=session_id).first()
     if monitor is None:
         return None
-    session = ExamSession.objects.select_related("policy").get(pk=session_id)
-    assessment = Assessment.objects.get(session=session, policy=session.policy)
+    session = ExamSession.objects.get(pk=session_id)
+    assessment = Assessment.objects.get(session=session, policy=session.policy_id)
     if monitor.finished_at is not None or session.ended_at is None:
         return assessment
     monitor.session, before, policy = session, news.scores_of(assessment), session.rules
@@ -257,39 +199,44 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     return assessment
 
 
-def write_found(monitor: SessionMonitor, changes: list[rules.Change]) -> list[SuspiciousActivity]:
-    """Write what the server noticed itself, or withdrew, and score; the monitor's row is locked by the caller."""
-    return _write(monitor, monitor.session.rules, changes, {})
+def write_found(
+    monitor: SessionMonitor,
+    changes: list[rules.Change],
+    pictures: Mapping[int, Picture] | None = None,
+    *,
+    missing: dict[str, str] | None = None,
+    reported: bool = False,
+) -> list[SuspiciousActivity]:
+    """Write changes and score; the monitor's row is locked by the caller. Returns the activities that changed."""
+    session, policy = monitor.session, monitor.session.rules
+    assessment = Assessment.objects.get(session=session, policy=session.policy_id)
+    before = news.scores_of(assessment)
+    if missing is not None:
+        assessment.missing_detectors = missing
+    activities = write_changes(assessment, changes, policy, pictures or {})
+    transaction.on_commit(lambda: meters.count_begun(activities))
+    write_state(assessment, policy, monitor.state, duration_s=watched_s(session, monitor.state))
+    news.tell_found(monitor, assessment, activities, before=before, reported=reported)
+    return activities
 
 
 def lock_monitor(session_id: uuid.UUID) -> SessionMonitor:
-    """Return the session's monitor with its session and policy; until the transaction ends nobody else changes it."""
-    locked = SessionMonitor.objects.select_for_update().filter(pk=session_id).values_list("pk")
-    if locked.first() is None:
-        open_monitor(session=ExamSession.objects.get(pk=session_id))  # it died between the start and the monitor
-    return SessionMonitor.objects.select_related("session__policy").get(pk=session_id)
+    """Return the session's monitor with its session; until the transaction ends nobody else changes it."""
+    return lock_monitors([session_id])[session_id]
 
 
-def _missing(policy: Policy) -> dict[str, str]:
-    """Return why a sense that the policy wants cannot work here; part of the result, since it may work tomorrow."""
-    from vision.loading import availability
-
-    return {
-        str(sense): found.reason
-        for sense, found in availability().items()
-        if not found.available and sense in policy.senses
-    }
-
-
-def _fresh(session: ExamSession, batch: Batch) -> tuple[list[Facts], list[Unreadable]]:
-    """Return what is not stored yet, each number once."""
-    came: list[Facts | Unreadable] = [*batch.facts, *batch.unreadable]
-    wanted = {item.seq: item for item in reversed(came)}
-    stored = Observation.objects.filter(session=session, stream="frame", seq__in=wanted)
-    for seq in stored.values_list("seq", flat=True):
-        del wanted[seq]
-    items = sorted(wanted.values(), key=lambda item: item.captured_at)
-    return [one for one in items if isinstance(one, Facts)], [one for one in items if isinstance(one, Unreadable)]
+def lock_monitors(session_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, SessionMonitor]:
+    """Do for several sessions what ``lock_monitor`` does; always in one order, so that no two wait for each other."""
+    rows = SessionMonitor.objects.select_for_update().filter(pk__in=session_ids).order_by("pk")
+    monitors = {monitor.pk: monitor for monitor in rows}
+    for session_id in sorted(set(session_ids) - set(monitors)):  # it died between the start and the monitor
+        open_monitor(session=ExamSession.objects.get(pk=session_id))
+        monitors[session_id] = SessionMonitor.objects.select_for_update().get(pk=session_id)
+    # By a query of its own: what one joins to rows that it waits for is as it was before the wait.
+    silent = Silence.objects.filter(session=OuterRef("pk"), kind=Kind.CAMERA_SILENT)
+    for session in ExamSession.objects.annotate(was_silent=Exists(silent)).filter(pk__in=monitors):
+        monitors[session.pk].session, monitors[session.pk].was_silent = session, session.was_silent
+    return monitors
 
 
 def _unheard(session: ExamSession, reports: Sequence[Report]) -> list[Report]:
@@ -327,7 +274,7 @@ def _fold_reports(monitor: SessionMonitor, logs: Sequence[MonitoringLog]) -> lis
     if not changes:
         return []
     monitor.save(update_fields=["state"])
-    return _write(monitor, policy, changes, {}, reported=True)
+    return write_found(monitor, changes, reported=True)
 
 
 def _is_known_gap(log: MonitoringLog) -> bool:
@@ -336,57 +283,6 @@ def _is_known_gap(log: MonitoringLog) -> bool:
     sensible = isinstance(told, int | float) and CLOCKS_DIFFER_S < told <= LONGEST_GAP_S
     length = timedelta(seconds=float(told) if sensible else CLOCKS_DIFFER_S)
     return silence.is_known_gap(log.session, log.believed_at - length, log.believed_at + length)
-
-
-def _is_within(at: datetime, pauses: Sequence[Pause]) -> bool:
-    return any(start <= at and (end is None or at < end) for start, end in pauses)
-
-
-def _count(monitor: SessionMonitor, fresh: list[Facts], unreadable: list[Unreadable]) -> None:
-    if fresh:
-        newest = moment_of(max(facts.captured_at for facts in fresh))
-        monitor.last_frame_at = max(monitor.last_frame_at or newest, newest)
-    if fresh or unreadable:
-        monitor.pictures_at = timezone.now()
-    monitor.frames_analysed += len(fresh)
-    monitor.frames_unusable += sum(facts.usable is False for facts in fresh) + len(unreadable)
-    monitor.frames_total = max(monitor.frames_total, monitor.frames_analysed)
-
-
-def _lost(session: ExamSession, lost: Unreadable) -> Observation:
-    """A row without facts: the number is taken, and nothing was examined."""
-    return Observation(session=session, seq=lost.seq, captured_at=moment_of(lost.captured_at), usable=False)
-
-
-def _row(session: ExamSession, facts: Facts) -> Observation:
-    return Observation(
-        session=session,
-        seq=facts.seq,
-        captured_at=moment_of(facts.captured_at),
-        usable=facts.usable,
-        facts=facts.to_facts(),
-    )
-
-
-def _write(
-    monitor: SessionMonitor,
-    policy: Policy,
-    changes: list[rules.Change],
-    pictures: Mapping[int, Picture],
-    *,
-    missing: dict[str, str] | None = None,
-    reported: bool = False,
-) -> list[SuspiciousActivity]:
-    session = monitor.session
-    assessment = Assessment.objects.get(session=session, policy=session.policy)
-    before = news.scores_of(assessment)
-    if missing is not None:
-        assessment.missing_detectors = missing
-    activities = write_changes(assessment, changes, policy, pictures)
-    transaction.on_commit(lambda: meters.count_begun(activities))
-    write_state(assessment, policy, monitor.state, duration_s=watched_s(session, monitor.state))
-    news.tell_found(monitor, assessment, activities, before=before, reported=reported)
-    return activities
 
 
 def watched_s(session: ExamSession, state: rules.State) -> float:

@@ -15,7 +15,7 @@ from monitoring import summary
 from monitoring.models import Assessment, MonitoringLog, SessionMonitor
 from monitoring.selectors import SCORES, current_assessment
 
-FRAMES = ("total", "analysed", "skipped", "unusable")
+FRAMES = {"total": "received", "analysed": "analysed", "skipped": "skipped", "unusable": "unusable"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def _durations(session: ExamSession) -> dict[str, float]:
 
 def _frames(session: ExamSession) -> dict[str, int]:
     monitor = SessionMonitor.objects.filter(pk=session.pk).first()
-    return {name: getattr(monitor, f"frames_{name}", 0) for name in FRAMES}
+    return {name: getattr(monitor, f"frames_{counter}", 0) for name, counter in FRAMES.items()}
 
 
 def _coverage(row: summary.SenseCoverage) -> dict[str, Any]:

@@ -133,13 +133,12 @@ def begin(session: ExamSession, kind: str, start: datetime, end: datetime | None
     return [change_of(row)]
 
 
-def note_pictures(session: ExamSession, policy: Policy, captured: Sequence[datetime]) -> list[Change]:
-    """Take from the camera's silences what pictures now show, however late they came."""
-    if not captured:
-        return []
+def note_pictures(session: ExamSession, policy: Policy, captured: Sequence[datetime]) -> tuple[list[Change], bool]:
+    """Take from the camera's silences what pictures now show, however late they came; says whether any is broken."""
     rows = Silence.objects.filter(session=session, kind=Kind.CAMERA_SILENT)
     rows = rows.filter(started_at__lte=max(captured)).exclude(ended_at__lte=min(captured))
-    return [change for row in _of(session, rows) for change in shorten(row, policy, captured)]
+    silences = _of(session, rows)
+    return [change for row in silences for change in shorten(row, policy, captured)], bool(silences)
 
 
 def end_all(session: ExamSession, policy: Policy, at: datetime) -> list[Change]:
@@ -182,7 +181,7 @@ def _keep(row: Silence, activity: SuspiciousActivity | None, spans: list[Span]) 
 def _activity_of(row: Silence) -> SuspiciousActivity | None:
     session = row.session
     rows = SuspiciousActivity.objects.filter(session=session, kind=row.kind, started_at=row.started_at)
-    return rows.filter(assessment__policy=session.policy).first()
+    return rows.filter(assessment__policy=session.policy_id).first()
 
 
 def change_of(row: Silence) -> Change:

@@ -45,20 +45,15 @@ def examine_sound(chunk: StoredFrame) -> Sound:
 
 @transaction.atomic
 def record_sounds(*, session_id: uuid.UUID, sounds: Sequence[Sound]) -> None:
-    """Store what is known of chunks of sound, each number once; nothing while the books are closed.
-
-    Rules, coverage and the counters of pictures stay as they are.
-    """
+    """Store what is known of chunks of sound, each number once; rules, coverage and counters stay as they are."""
     monitor = lock_monitor(session_id)
-    if monitor.finished_at is not None:
-        return
     wanted = {sound.seq: sound for sound in reversed(sounds)}
     stored = Observation.objects.filter(session=monitor.session, stream="audio", seq__in=wanted)
     for seq in stored.values_list("seq", flat=True):
         del wanted[seq]
     Observation.objects.bulk_create([_row(monitor.session, sound) for sound in wanted.values()])
     broken = [sound for sound in wanted.values() if sound.reason]
-    if broken:
+    if broken and monitor.finished_at is None:
         record_refusal(
             session_id=session_id,
             event_type="INVALID_AUDIO",

@@ -12,10 +12,22 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
-from monitoring.frame_store import STREAMS, QueueFull, StoredFrame, StoreUnavailable, Stream, Tally, thin_out
+from monitoring.frame_store import (
+    MOST_BYTES,
+    STREAMS,
+    QueueFull,
+    StoredFrame,
+    StoreUnavailable,
+    Stream,
+    Tally,
+    thin_out,
+)
 
 THINNED = "thinned"
 """The file of a session that is as long as pictures were thinned out."""
+
+LARGE = 256 * 1024
+"""After an item of so many bytes the queue is looked at in any case."""
 
 LEFT_BEHIND_S = 600.0
 """A file half written so long ago belongs to a process that died."""
@@ -26,6 +38,7 @@ class Waiting(NamedTuple):
 
     captured_ns: int
     seq: int
+    size: int
 
 
 class DirectorySpool:
@@ -48,20 +61,21 @@ class DirectorySpool:
         """See ``FrameStore.put``."""
         folder, name = self._folder(session), f"{frame.seq}.{frame.stream}"
         try:
-            if frame.stream == "audio" and self._is_full(session):
+            large = len(frame.data) >= LARGE
+            if frame.stream == "audio" and self._is_full(session, look=large):
                 if os.path.exists(f"{folder}/{name}"):
                     return None
                 raise QueueFull
             if not self._write(folder, name, frame):
                 return None
-            return self._thin(session) if frame.stream == "frame" else self._note(session, "audio")
+            return self._thin(session, look=large) if frame.stream == "frame" else self._note(session, "audio")
         except OSError as error:
             raise StoreUnavailable(error.errno, f"the spool takes nothing: {error.strerror}") from error
 
     def take(self, session: uuid.UUID, limit: int, stream: Stream = "frame") -> list[StoredFrame]:
         """See ``FrameStore.take``."""
         frames, folder = [], self._folder(session)
-        for captured_ns, seq in self._list(folder, stream)[:limit]:
+        for captured_ns, seq, _size in self._list(folder, stream)[:limit]:
             with suppress(FileNotFoundError):  # thinned out a moment ago
                 data = Path(f"{folder}/{seq}.{stream}").read_bytes()
                 frames.append(StoredFrame(seq, captured_ns // 1_000_000 / 1000, data, stream))
@@ -71,15 +85,18 @@ class DirectorySpool:
         """See ``FrameStore.numbers``."""
         return [item.seq for item in self._list(self._folder(session), stream)]
 
-    def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> None:
+    def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> int:
         """See ``FrameStore.discard``."""
         folder = self._folder(session)
-        for seq in set(seqs):
-            _remove(f"{folder}/{seq}.{stream}")
+        return sum(_remove(f"{folder}/{seq}.{stream}") for seq in set(seqs))
 
     def waiting(self, session: uuid.UUID, stream: Stream | None = None) -> int:
         """See ``FrameStore.waiting``."""
         return len(_names(self._folder(session), stream))
+
+    def count(self, sessions: Sequence[uuid.UUID], stream: Stream) -> dict[uuid.UUID, int]:
+        """See ``FrameStore.count``."""
+        return {session: self.waiting(session, stream) for session in sessions}
 
     def thinned(self, session: uuid.UUID) -> int:
         """See ``FrameStore.thinned``."""
@@ -152,28 +169,29 @@ class DirectorySpool:
             _remove(aside)
         return True
 
-    def _is_full(self, session: uuid.UUID) -> bool:
+    def _is_full(self, session: uuid.UUID, *, look: bool) -> bool:
         """Say whether no more sound may wait; asks the folder only when it may be so."""
         counted, since = self._counted.get((session, "audio"), (self._length, 0))
-        if counted + since < self._length and since < self._count_every:
+        if counted + since < self._length and since < self._count_every and not look:
             return False
-        found = self._keep_count(session, "audio", self.waiting(session, "audio"))
-        return found >= self._length
+        waiting = self._list(self._folder(session), "audio")
+        found = self._keep_count(session, "audio", len(waiting))
+        return found >= self._length or _size_of(waiting) >= MOST_BYTES
 
     def _note(self, session: uuid.UUID, stream: Stream) -> int:
         counted, since = self._counted.get((session, stream), (self._length, 0))
         self._counted[session, stream] = counted, since + 1
         return 0
 
-    def _thin(self, session: uuid.UUID) -> int:
+    def _thin(self, session: uuid.UUID, *, look: bool) -> int:
         """Remove a quarter of the pictures if too many wait; returns how many went by this call."""
         self._note(session, "frame")
         counted, since = self._counted[session, "frame"]
-        if counted + since <= self._length and since < self._count_every:
+        if counted + since <= self._length and since < self._count_every and not look:
             return 0
         waiting = self._list(self._folder(session), "frame")
         found = self._keep_count(session, "frame", len(waiting))
-        if found <= self._length:
+        if found <= self._length and _size_of(waiting) <= MOST_BYTES:
             return 0
         places = thin_out([item.captured_ns for item in waiting])
         gone = self._remove_thinned(self._folder(session), [waiting[place].seq for place in places])
@@ -207,10 +225,15 @@ class DirectorySpool:
                 for entry in entries:
                     if entry.name.endswith(ending):
                         with suppress(FileNotFoundError):
-                            found.append(Waiting(entry.stat().st_mtime_ns, int(entry.name[: -len(ending)])))
+                            told, seq = entry.stat(), int(entry.name[: -len(ending)])
+                            found.append(Waiting(told.st_mtime_ns, seq, told.st_size))
         except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(found)
+
+
+def _size_of(waiting: Sequence[Waiting]) -> int:
+    return sum(item.size for item in waiting)
 
 
 def _write_file(path: str, frame: StoredFrame) -> None:

@@ -1,6 +1,7 @@
 """Celery tasks: ids in, one service call."""
 
 import uuid
+from collections.abc import Sequence
 
 from celery import shared_task
 
@@ -14,23 +15,23 @@ ANALYSIS_LIMIT_S = 180
 
 
 @shared_task(time_limit=ANALYSIS_LIMIT_S)
-def analyze_session(session_id: str) -> None:
-    """Analyse the pictures that wait in one session's queue."""
-    _analyze(uuid.UUID(session_id), "frame")
+def analyze_sessions(*session_ids: str) -> None:
+    """Analyse the pictures that wait in the queues of some sessions."""
+    _analyze(session_ids, "frame")
 
 
 @shared_task(time_limit=ANALYSIS_LIMIT_S)
-def analyze_sound(session_id: str) -> None:
-    """Analyse the sound that waits in one session's queue."""
-    _analyze(uuid.UUID(session_id), "audio")
+def analyze_sounds(*session_ids: str) -> None:
+    """Analyse the sound that waits in the queues of some sessions."""
+    _analyze(session_ids, "audio")
 
 
-def _analyze(session: uuid.UUID, stream: Stream) -> None:
-    task = queue.TASK_OF[stream]
-    queue.begin(task, session)
-    done = analysis.analyze_waiting(session_id=session, streams=[stream])
-    if done and analysis.is_waiting(session_id=session, stream=stream):
-        queue.send(task, session)  # there is more than one task's share; other sessions come first
+def _analyze(session_ids: Sequence[str], stream: Stream) -> None:
+    sessions = list(map(uuid.UUID, session_ids))
+    queue.begin(queue.TASK_OF[stream], *sessions)
+    if analysis.analyze_waiting(session_ids=sessions, streams=[stream]):
+        # Where there is more than one task's share, other sessions come first.
+        analysis.ask_for_waiting(session_ids=sessions, streams=[stream])
 
 
 @shared_task(time_limit=ANALYSIS_LIMIT_S)
@@ -45,8 +46,7 @@ def finish_session(session_id: str) -> None:
 def sweep() -> None:
     """Pick up what a lost message or a dead worker left behind."""
     waiting, unfinished = analysis.sessions_to_sweep()
-    for session_id in waiting:
-        analysis.ask_for_waiting(session_id=session_id)
+    analysis.ask_for_waiting(session_ids=waiting)
     for session_id in unfinished:
         queue.send(queue.FINISH, session_id)
     for session_id in mail.sessions_with_mail_due():
@@ -64,8 +64,7 @@ def watch_silence() -> None:
 @shared_task
 def remove_old_evidence() -> None:
     """Remove pictures and raw observations that have been kept long enough."""
-    for session_id in retention.sessions_to_thin_out():
-        retention.remove_evidence(session_id=session_id)
+    retention.remove_old()
 
 
 @shared_task

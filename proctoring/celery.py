@@ -8,6 +8,8 @@ from celery import Celery, Task
 from celery.signals import celeryd_init, task_postrun, task_prerun, worker_init, worker_process_init
 from django.db import close_old_connections, connections
 
+from proctoring import broker
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "proctoring.settings")
 
 logger = logging.getLogger(__name__)
@@ -15,6 +17,7 @@ logger = logging.getLogger(__name__)
 QUEUES = ("default", "vision", "audio", "reports")
 """All there are; a worker that is not told which ones to serve serves them all."""
 
+broker.install()
 app = Celery("proctoring")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.http import http_date
 from pythonjsonlogger.core import RESERVED_ATTRS
 from pythonjsonlogger.json import JsonFormatter
 
@@ -201,6 +202,8 @@ def request_context(get_response: Callable[[HttpRequest], HttpResponse]) -> Call
             path = request.path.encode("unicode_escape").decode()
             logger.info("%s %s %s", request.method, path, response.status_code, extra=took)
         response[HEADER] = request_id
+        # Daphne sends no time, and a client without a socket has nothing else to set its clock by.
+        response.setdefault("Date", http_date())
         return response
 
     return handle

@@ -31,7 +31,7 @@ if env.flag("READ_DOT_ENV", default=True):
     env.read_env(BASE_DIR / ".env")
 
 VAR_DIR = Path(env.text("VAR_DIR", str(BASE_DIR / "var")))
-VAR_DIR.mkdir(parents=True, exist_ok=True)
+VAR_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 # --- security ---------------------------------------------------------------------------------------------------------
 DEBUG = env.flag("DEBUG")
@@ -54,7 +54,7 @@ CORS_ALLOWED_ORIGINS = read_origins(
     "ALLOWED_ORIGINS", env.texts("ALLOWED_ORIGINS", default=["http://localhost:3000"] if DEBUG else [])
 )
 CORS_URLS_REGEX = r"^/(api/|health|schema|$)"
-CORS_EXPOSE_HEADERS = ["Content-Disposition", "Content-Language", "Retry-After", "X-Request-ID"]
+CORS_EXPOSE_HEADERS = ["Content-Disposition", "Content-Language", "Date", "Retry-After", "X-Request-ID"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
 
@@ -283,6 +283,16 @@ WHITENOISE_AUTOREFRESH = DEBUG
 MEDIA_ROOT = Path(env.text("MEDIA_ROOT", str(VAR_DIR / "media")))
 # Pictures of people are served by views that check who asks, never from an open address.
 MEDIA_URL = ""
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
+# Static files hold nobody's face, and who serves them may be another user.
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage",
+        "OPTIONS": {"file_permissions_mode": 0o644, "directory_permissions_mode": 0o755},
+    },
+}
 REDIS_URL = read_redis_url("REDIS_URL", env.text("REDIS_URL"))
 # Where pictures and sound wait to be examined: in a folder of this machine, or in Redis, for several machines.
 FRAME_STORE = read_frame_store("FRAME_STORE", env.text("FRAME_STORE"), REDIS_URL)
@@ -350,8 +360,10 @@ CELERY_WORKER_MAX_MEMORY_PER_CHILD = env.number("WORKER_MAX_MEMORY_KB", default=
 CELERY_TASK_DEFAULT_QUEUE = "default"
 CELERY_TASK_QUEUES = [Queue(name) for name in ("default", "vision", "audio", "reports")]
 CELERY_TASK_ROUTES = {
-    "monitoring.tasks.analyze_session": {"queue": "vision"},
-    "monitoring.tasks.analyze_sound": {"queue": "audio"},
+    "monitoring.tasks.analyze_sessions": {"queue": "vision"},
+    "monitoring.tasks.analyze_sounds": {"queue": "audio"},
+    # It examines what is left, and the chores of the default queue must not wait behind a hall that hands in.
+    "monitoring.tasks.finish_session": {"queue": "vision"},
     "reports.tasks.*": {"queue": "reports"},
 }
 _chores: dict[str, dict[str, Any]] = {
@@ -370,10 +382,10 @@ CELERY_BEAT_SCHEDULE = {
 CHANNEL_CAPACITY = 1000
 CHANNEL_LAYERS = {
     "default": (
-        # redis-py's own read timeout would kill idle consumers, which block for longer.
+        # Idle consumers block for 5 seconds, which redis-py's own read timeout of 5 would end.
         {
             "BACKEND": "proctoring.layers.SteadyRedisLayer",
-            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}], "capacity": CHANNEL_CAPACITY},
+            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": 15}], "capacity": CHANNEL_CAPACITY},
         }
         if REDIS_URL
         else {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": CHANNEL_CAPACITY}}

@@ -171,8 +171,8 @@ def _scores(assessment: Assessment) -> Scores:
 
 def _frames(session: ExamSession) -> dict[str, int]:
     monitor = getattr(session, "monitor", None)
-    names = ("total", "analysed", "skipped", "unusable")
-    return {name: getattr(monitor, f"frames_{name}", 0) for name in names}
+    names = {"total": "received", "analysed": "analysed", "skipped": "skipped", "unusable": "unusable"}
+    return {name: getattr(monitor, f"frames_{counter}", 0) for name, counter in names.items()}
 
 
 def _log_gaps(session: ExamSession) -> tuple[LogGap, ...]:

@@ -3,63 +3,66 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from enum import StrEnum
+import struct
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
+from vision.picture_headers import (
+    APP0,
+    APP1,
+    APP15,
+    COM,
+    EXIF,
+    JFIF,
+    MAX_BYTES,
+    MAX_PIXELS,
+    MAX_SEGMENTS,
+    MAX_SIDE,
+    MIN_SIDE,
+    PNG,
+    SOI,
+    SOS,
+    PictureError,
+    PictureFault,
+    PictureHeader,
+    chunks,
+    damaged,
+    is_plain_jpeg,
+    refuse_size,
+    segments,
+    sniff,
+    too_large,
+    unknown,
+)
+
 if TYPE_CHECKING:
     from PIL import Image
+
+__all__ = [
+    "MAX_BYTES",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "MIN_SIDE",
+    "Picture",
+    "PictureError",
+    "PictureFault",
+    "PictureHeader",
+    "decode_picture",
+    "downscale",
+    "encode_jpeg",
+    "is_plain_jpeg",
+    "sniff",
+]
 
 Picture = npt.NDArray[np.uint8]
 """(height, width, 3) in RGB."""
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # JPEG includes MPO, the pairs that some phones write
-MAX_BYTES = 10 * 1024**2
-MAX_PIXELS = 12 * 1024**2  # 4096 × 3072, what a 12-megapixel phone delivers
-MAX_SIDE = 5000
-MIN_SIDE = 32
+ADOBE = b"Adobe"
 # EXIF tag 0x0112: how the stored rows must be turned or mirrored to stand upright (EXIF 2.32, 4.6.4 A).
 EXIF_ORIENTATION = 0x0112
-
-
-class PictureFault(StrEnum):
-    """What is wrong with a picture, for machines."""
-
-    EMPTY = "empty"
-    TOO_LARGE = "too_large"
-    TOO_SMALL = "too_small"
-    UNKNOWN = "unknown"
-    DAMAGED = "damaged"
-
-
-class PictureError(ValueError):
-    """The picture cannot be examined; the message is one sentence for the person who sent it."""
-
-    def __init__(self, message: str, fault: PictureFault = PictureFault.DAMAGED) -> None:
-        super().__init__(message)
-        self.fault = fault
-
-
-@dataclass(frozen=True, slots=True)
-class PictureHeader:
-    """What the header promises: the format's name and the stored size in pixels, before any EXIF turn."""
-
-    format: str
-    width: int
-    height: int
-
-
-def sniff(data: bytes) -> PictureHeader:
-    """Read format and size from the header alone; no pixel is decoded.
-
-    Raises PictureError for anything that is no JPEG, PNG, WebP, GIF or BMP, is larger than 10 MB,
-    12 megapixels or 5000 pixels on a side, or smaller than 32 pixels on a side.
-    """
-    with _opened(data) as picture:
-        return PictureHeader(format=str(picture.format), width=picture.width, height=picture.height)
 
 
 def decode_picture(data: bytes) -> Picture:
@@ -70,12 +73,14 @@ def decode_picture(data: bytes) -> Picture:
     """
     from PIL import ImageFile
 
-    with _opened(data) as picture:
+    header = sniff(data)
+    bare, exif = _BARE[header.format](data) if header.format in _BARE else (data, b"")
+    with _opened(bare, header) as picture:
         # WeasyPrint, in the same process, switches this on for everybody; half a picture is no picture here.
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
             picture.load()
-            upright = _upright(picture)
+            upright = _upright(picture, _orientation_in(exif))
             return np.ascontiguousarray(_as_rgb(upright))
         except (OSError, SyntaxError, ValueError, MemoryError) as error:
             raise PictureError("The picture is damaged or cut off.") from error
@@ -102,58 +107,83 @@ def encode_jpeg(rgb: Picture, quality: int = 85) -> bytes:
     return buffer.tobytes()
 
 
-def _opened(data: bytes) -> Image.Image:
+# --- what Pillow is shown: the pixels and what they need, and nothing else; the EXIF data is read here ----------------
+
+
+def _bare_jpeg(data: bytes) -> tuple[bytes, bytes]:
+    kept, exif = [SOI], b""
+    for code, start, end in segments(data):
+        if code == SOS:
+            kept.append(data[start:])
+        elif code == APP1 and data.startswith(EXIF, start + 4):
+            exif = exif or data[start + 10 : end]
+        # Which colours these are, where the frame does not say.
+        elif not (APP0 <= code <= APP15 or code == COM) or data.startswith((JFIF, ADOBE), start + 4):
+            kept.append(data[start:end])
+    return b"".join(kept), exif
+
+
+def _bare_png(data: bytes) -> tuple[bytes, bytes]:
+    kept, exif = [PNG], b""
+    for kind, start, end in chunks(data):
+        if kind in (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"):
+            kept.append(data[start:end])
+        elif kind == b"eXIf":
+            exif = data[start + 8 : end - 4]
+    return b"".join(kept), exif
+
+
+def _whole_webp(data: bytes) -> tuple[bytes, bytes]:
+    at = 12
+    for _step in range(MAX_SEGMENTS):
+        kind, length = data[at : at + 4], int.from_bytes(data[at + 4 : at + 8], "little")
+        if kind == b"EXIF":
+            return data, data[at + 8 : at + 8 + length].removeprefix(EXIF)
+        at += 8 + length + length % 2
+    return data, b""
+
+
+_BARE: dict[str, Callable[[bytes], tuple[bytes, bytes]]] = {
+    "JPEG": _bare_jpeg,
+    "MPO": _bare_jpeg,
+    "PNG": _bare_png,
+    "WEBP": _whole_webp,
+}
+
+
+def _opened(data: bytes, header: PictureHeader) -> Image.Image:
     from PIL import Image, UnidentifiedImageError
 
-    if not data:
-        raise PictureError("The picture is empty.", PictureFault.EMPTY)
-    if len(data) > MAX_BYTES:
-        raise PictureError(f"The picture is larger than {MAX_BYTES // 1024**2} MB.", PictureFault.TOO_LARGE)
-    _refuse_large_webp(data)
     try:
-        picture = Image.open(io.BytesIO(data), formats=FORMATS)
+        picture = Image.open(io.BytesIO(data), formats=["JPEG" if header.format == "MPO" else header.format])
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureError(_too_large(), PictureFault.TOO_LARGE) from error
+        raise PictureError(too_large(), PictureFault.TOO_LARGE) from error
     except UnidentifiedImageError as error:
-        message = "The data is not a picture in a known format (JPEG, PNG, WebP, GIF, BMP)."
-        raise PictureError(message, PictureFault.UNKNOWN) from error
+        raise unknown() from error
     except (OSError, SyntaxError, ValueError, MemoryError) as error:
-        raise PictureError("The picture's header is damaged.") from error
-    _refuse_size(picture.width, picture.height)
+        raise damaged() from error
+    refuse_size(picture.width, picture.height)
     return picture
 
 
-def _refuse_large_webp(data: bytes) -> None:
-    # Pillow's WebP reader reserves the whole canvas while it opens the file, so its size is read by hand
-    # (RFC 9649, 2.5 to 2.7) before Pillow sees it.
-    if data[:4] != b"RIFF" or data[8:12] != b"WEBP" or len(data) < 30:
-        return
-    chunk = data[12:16]
-    if chunk == b"VP8X":
-        _refuse_size(int.from_bytes(data[24:27], "little") + 1, int.from_bytes(data[27:30], "little") + 1)
-    elif chunk == b"VP8L":
-        bits = int.from_bytes(data[21:25], "little")
-        _refuse_size((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1)
-    elif chunk == b"VP8 ":
-        width, height = int.from_bytes(data[26:28], "little"), int.from_bytes(data[28:30], "little")
-        _refuse_size(width & 0x3FFF, height & 0x3FFF)
+def _orientation_in(exif: bytes) -> int:
+    """Return the orientation that the first directory of this EXIF data names, 1 to 8; 1 if none can be read."""
+    order = {b"II*\x00": "<", b"MM\x00*": ">"}.get(exif[:4])
+    if order is None:
+        return 1
+    try:
+        (at,) = struct.unpack_from(f"{order}L", exif, 4)
+        (count,) = struct.unpack_from(f"{order}H", exif, at)
+        for number in range(min(count, MAX_SEGMENTS)):
+            tag, kind, _count, value = struct.unpack_from(f"{order}HHLH", exif, at + 2 + 12 * number)
+            if tag == EXIF_ORIENTATION and kind == 3:  # SHORT
+                return int(value) if 1 <= value <= 8 else 1
+    except struct.error:
+        pass
+    return 1
 
 
-def _refuse_size(width: int, height: int) -> None:
-    if width > MAX_SIDE or height > MAX_SIDE or width * height > MAX_PIXELS:
-        raise PictureError(f"{_too_large()[:-1]}: it has {width}×{height} pixels.", PictureFault.TOO_LARGE)
-    if width < MIN_SIDE or height < MIN_SIDE:
-        raise PictureError(
-            f"The picture is too small to examine: it has {width}×{height} pixels and needs {MIN_SIDE} on each side.",
-            PictureFault.TOO_SMALL,
-        )
-
-
-def _too_large() -> str:
-    return f"The picture is larger than {MAX_PIXELS // 1024**2} megapixels or {MAX_SIDE} pixels on a side."
-
-
-def _upright(picture: Image.Image) -> Image.Image:
+def _upright(picture: Image.Image, orientation: int) -> Image.Image:
     from PIL.Image import Transpose
 
     turns = {
@@ -165,10 +195,7 @@ def _upright(picture: Image.Image) -> Image.Image:
         7: Transpose.TRANSVERSE,
         8: Transpose.ROTATE_90,
     }
-    try:
-        turn = turns.get(picture.getexif().get(EXIF_ORIENTATION, 1))
-    except Exception:  # noqa: BLE001 - damaged metadata must not cost us a good picture
-        turn = None
+    turn = turns.get(orientation)
     return picture if turn is None else picture.transpose(turn)
 
 

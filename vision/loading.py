@@ -52,6 +52,8 @@ class Models:
     def __init__(self) -> None:
         cap_threads()
         self._damaged: dict[str, tuple[Path, int]] = {}
+        self.warm: set[Sense] = set()
+        """The senses for which ``warm_up`` has done its work."""
 
     @cached_property
     def short_range_faces(self) -> Any:
@@ -124,13 +126,15 @@ def use_models(own: Models) -> None:
 
 
 def warm_up(senses: Collection[Sense] = frozenset(Sense)) -> None:
-    """Build the models of these senses for the calling thread and run each once on an empty picture."""
+    """Build the models of these senses for the calling thread and run each once on an empty picture; but once only."""
     own = models()
-    if Sense.FACES in senses:
+    cold = set(senses) - own.warm
+    own.warm |= cold
+    if Sense.FACES in cold:
         _ = own.face_counter, own.short_range_faces, own.full_range_faces, own.person_segmentation
-    if Sense.HEAD in senses or Sense.EYES in senses:
+    if Sense.HEAD in cold or Sense.EYES in cold:
         _ = own.face_mesh
-    if Sense.OBJECTS in senses:
+    if Sense.OBJECTS in cold:
         _warm_up_objects(own)
 
 

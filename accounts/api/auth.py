@@ -17,11 +17,13 @@ from rest_framework.views import APIView
 from accounts.addresses import client_address
 from accounts.api.answers import SIGNED_IN, TOKENS, SignedInSerializer, TokensSerializer, answer_tokens
 from accounts.api.fields import EmailField, PasswordField, PictureField, plain_input
+from accounts.consents import OutdatedText
 from accounts.lockout import note_sign_in
 from accounts.models import LANGUAGES, ConsentText, User
 from accounts.openapi import describe
 from accounts.registration import register_candidate
 from accounts.sign_in import check_new_password, sign_in
+from accounts.throttling import Allowance
 from accounts.tokens import issue_tokens, rotate_tokens, take_back_token
 
 JSON: Any = tuple(api_settings.DEFAULT_PARSER_CLASSES)
@@ -83,7 +85,8 @@ class RegisterView(PublicView):
     @describe(
         "Register as a candidate",
         tag="accounts",
-        says="Makes a candidate, whatever role is asked for, and signs them in. A face needs consent to its use.",
+        says="Makes a candidate, whatever role is asked for, and signs them in. A face needs consent to its use. Who "
+        "was told of 20 addresses or numbers that are taken waits for the next hour (429).",
         request={"application/json": RegisterSerializer, "multipart/form-data": RegisterSerializer},
         sends={
             "email": "candidate@example.com",
@@ -103,7 +106,13 @@ class RegisterView(PublicView):
         given.is_valid(raise_exception=True)
         fields = dict(given.validated_data)
         consents = [(consent["purpose"], consent["version"]) for consent in fields.pop("consents", ())]
-        user = register_candidate(consents=consents, ip_address=client_address(request), **fields)
+        refusals = Allowance("register_refused", client_address(request))
+        refusals.check()
+        try:
+            user = register_candidate(consents=consents, ip_address=client_address(request), **fields)
+        except (ValidationError, OutdatedText):  # which tell whether there is such an account
+            refusals.note()
+            raise
         note_sign_in(request=plain_request(request), user=user)
         return answer_tokens(issue_tokens(user=user), user=user, status=201)
 

@@ -2,9 +2,11 @@
 
 import base64
 import json
+from datetime import UTC, datetime
 from unittest.mock import patch
 
 import pytest
+import time_machine
 from django.core.cache import cache
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
@@ -244,6 +246,34 @@ def test_registration_is_throttled(settings):
     assert [answer.status_code for answer in answers] == [201, 201, 429]
     assert answers[2].json()["code"] == "throttled"
     assert User.objects.count() == 2
+
+
+@time_machine.travel(datetime(2026, 3, 2, 9, 5, tzinfo=UTC), tick=False)  # within one hour of the clock
+def test_who_was_told_often_that_an_address_is_taken_is_told_no_more():
+    """A hall behind one address registers all the same: what succeeds, and what is only mistyped, is not counted."""
+    rates = {"register": "1000/min", "register_refused": "3/hour"}
+    with patch("accounts.throttling.SteadyThrottle.THROTTLE_RATES", rates):
+        for number in range(5):
+            assert register(email=f"user{number}@example.com").status_code == 201
+            assert register(password="short").status_code == 400
+        taken = [register(email="user1@example.com") for _ in range(3)]
+        assert [answer.json()["fields"].keys() for answer in taken] == [{"email"}] * 3
+        # Nobody learns anything any more, neither of who has an account nor of who has none.
+        for email in ("user1@example.com", "nobody@example.com"):
+            answer = register(email=email)
+            assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+            assert 0 < int(answer["Retry-After"]) <= 3600
+        elsewhere = client_of().post(REGISTER, ADA, REMOTE_ADDR="10.0.0.9")
+    assert elsewhere.status_code == 201
+
+
+@time_machine.travel(datetime(2026, 3, 2, 9, 5, tzinfo=UTC), tick=False)
+def test_an_outdated_text_tells_that_there_is_no_account_and_so_is_counted():
+    rates = {"register": "9/min", "register_refused": "1/hour"}
+    with patch("accounts.throttling.SteadyThrottle.THROTTLE_RATES", rates):
+        statuses = [register(consents=[{"purpose": "face", "version": 99}]).status_code for _ in range(2)]
+    assert statuses[1] == 429
+    assert not User.objects.exists()
 
 
 def test_the_texts_are_there_from_the_first_migration_on():

@@ -378,3 +378,27 @@ def test_it_lists_thirty_answers_in_the_admin_with_as_many_queries_as_one(exam, 
     for _ in range(29):
         submit(begin(exam))
     assert count() == one
+
+
+# --- how much is kept -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.database
+def test_it_keeps_so_many_versions_of_an_answer_and_says_when_there_are_no_more(session, client, monkeypatch):
+    monkeypatch.setattr("exams.submissions.MAX_VERSIONS", 2)
+    sent = [PYTHON | {"code": code} for code in ("1", "2", "3", "2")]
+    answers = [client.post(answers_of(session), body) for body in sent]
+    assert [answer.status_code for answer in answers] == [201, 201, 409, 200]
+    assert answers[2].json()["code"] == "too_many_versions"
+    assert client.post(answers_of(session), PYTHON | {"problem": 2}).status_code == 201
+
+
+@pytest.mark.database
+def test_it_keeps_so_much_of_a_session_in_all(exam, session, client, monkeypatch):
+    monkeypatch.setattr("exams.submissions.MAX_TOTAL_LENGTH", 100)
+    assert client.post(answers_of(session), PYTHON | {"code": "x" * 60}).status_code == 201
+    answer = client.post(answers_of(session), PYTHON | {"problem": 2, "code": "x" * 41})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+    assert client.post(answers_of(session), PYTHON | {"problem": 2, "code": "x" * 40}).status_code == 201
+    other = begin(exam)
+    assert client_of(other.candidate.user).post(answers_of(other), PYTHON).status_code == 201

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 
 from accounts import face_worker
+from exams import check_pictures
 from exams.check_pictures import CheckPictures, UnusablePicture, examine
 from exams.policy import Policy
 from exams.system_check import judge_check, usual_pose
-from vision.decoding import encode_jpeg
+from vision.decoding import decode_picture, encode_jpeg
 from vision.tests.media import one_man, two_men
 
 TOLD: dict[str, Any] = {"camera": {"available": True, "faces": 7, "brightness": 1.0}, "microphone": {"available": True}}
@@ -60,6 +61,44 @@ def test_it_says_when_too_little_could_be_seen_at_the_points():
 def test_a_picture_that_cannot_be_read_is_refused():
     with pytest.raises(UnusablePicture):
         examine(TOLD, CheckPictures(camera=b"nothing"))
+
+
+def cut_off():
+    return encode_jpeg(two_men())[:5000]
+
+
+def test_a_picture_whose_pixels_cannot_be_read_is_refused():
+    with pytest.raises(UnusablePicture, match="damaged or cut off"):
+        examine(TOLD, CheckPictures(camera=cut_off()))
+
+
+def test_no_pixel_is_decoded_in_the_thread_of_the_request(monkeypatch):
+    threads = []
+
+    def decode(data):
+        threads.append(threading.current_thread().name)
+        return decode_picture(data)
+
+    monkeypatch.setattr(check_pictures, "decode_picture", decode)
+    examine(TOLD, CheckPictures(camera=grey(128)))
+    assert len(threads) == 1 and threads[0].startswith("faces")
+
+
+def test_while_too_many_wait_nothing_is_decoded(monkeypatch):
+    monkeypatch.setattr(face_worker, "_places", threading.BoundedSemaphore(1))
+    monkeypatch.setattr(check_pictures, "decode_picture", lambda _data: pytest.fail("decoded"))
+    face_worker._places.acquire()
+    assert examine(TOLD, CheckPictures(camera=cut_off())) == TOLD
+    with pytest.raises(UnusablePicture):
+        examine(TOLD, CheckPictures(camera=b"nothing"))
+
+
+def test_pictures_of_too_many_pixels_together_are_refused_before_one_is_decoded(monkeypatch):
+    monkeypatch.setattr(check_pictures, "decode_picture", lambda _data: pytest.fail("decoded"))
+    large = encode_jpeg(np.zeros((3000, 4000, 3), np.uint8))
+    with pytest.raises(UnusablePicture) as refused:
+        examine(TOLD | {"calibration": POINTS}, CheckPictures(points=(large,) * 5))
+    assert (refused.value.status, refused.value.code) == (413, "too_large")
 
 
 def test_where_too_many_wait_what_the_browser_says_stands(monkeypatch):

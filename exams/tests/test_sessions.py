@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.core.exceptions import ValidationError
 from django.utils import timezone
 
@@ -11,7 +12,7 @@ from exams.models import ExamAssignment, ExamSession, SessionStatus, SocketTicke
 from exams.policy import Policy
 from exams.services import SessionRefused, create_session, open_session
 from exams.system_check import FINDINGS, judge_check, record_check
-from exams.tickets import TICKET_S, TicketRefused, issue_ticket, take_ticket
+from exams.tickets import TICKET_S, TicketRefused, issue_ticket, sign_in_of, take_ticket
 from monitoring.tests.factories import START, agree, make_candidate, make_exam
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -219,3 +220,20 @@ def test_it_gives_no_ticket_for_a_session_that_is_over_nor_takes_one_of_somebody
     session = move_session(session=session, to=SessionStatus.TERMINATED)
     with pytest.raises(TicketRefused):
         issue_ticket(session=session, user=candidate.user)
+
+
+def test_it_asks_the_database_only_about_tickets_of_ours_and_deletes_only_what_is_there(
+    exam, candidate, django_assert_num_queries
+):
+    session = open_session(exam=exam, candidate=candidate, now=START)
+    ticket, _s = issue_ticket(session=session, user=candidate.user, sign_in="c0ffee")
+    assert sign_in_of(ticket) == "c0ffee"
+    with django_assert_num_queries(0):
+        for guess in ("guess", "x" * 43, "x" * 100_000, ticket[:-1], "x" + ticket[1:], f"{ticket}.", "ক", ""):
+            assert take_ticket(ticket=guess, session_id=session.pk) is None
+            assert sign_in_of(guess) == ""
+    assert take_ticket(ticket=ticket, session_id=session.pk) == candidate.user
+    with django_assert_num_queries(1):
+        assert take_ticket(ticket=ticket, session_id=session.pk) is None
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)), django_assert_num_queries(0):
+        assert take_ticket(ticket=ticket, session_id=session.pk) is None

@@ -15,7 +15,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.openapi import describe
-from accounts.permissions import IsCandidate
+from accounts.permissions import IsCandidate, signed_in
+from accounts.throttling import Allowance
 from exams.kinds import Kind
 from monitoring import intake
 from monitoring.api.access import find_own_session
@@ -136,7 +137,8 @@ class EventsView(APIView):
         answer=EventsTakenSerializer,
         gets={"accepted": 2, "repeated": 0, "activities": [ACTIVITY]},
         status=201,
-        says='One event, a list, or `{"events": […]}` with up to 500, all or nothing. During a pause they are only '
+        says='One event, a list, or `{"events": […]}` with up to 500, all or nothing; 1500 a minute, and some 20 MB or '
+        "20,000 of one session (413, `too_many_events`). During a pause they are only "
         "written down. Known are TAB_SWITCH, WINDOW_BLUR, FULLSCREEN_EXIT, COPY, CUT, PASTE, RIGHT_CLICK, "
         "KEYBOARD_SHORTCUT, PRINT, DEVTOOLS_OPEN, SECOND_SCREEN, CAMERA_ON, CAMERA_OFF, MIC_ON, MIC_OFF, "
         "DEVICE_CHANGE, USER_IDLE, ACTIVITY (counts only) and NETWORK_GAP.",
@@ -145,5 +147,6 @@ class EventsView(APIView):
         """Take."""
         session = find_own_session(request, pk)
         reports = read_reports(request.data)
+        Allowance("events", signed_in(request).pk).take(len(reports))
         recorded = intake.take_events(session=session, reports=reports, source=MonitoringLog.Source.BROWSER)
         return Response(taken_answer(recorded), status=201)

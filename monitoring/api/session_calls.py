@@ -11,9 +11,12 @@ from django.utils.functional import cached_property
 from rest_framework import generics
 from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework_simplejwt.tokens import Token
 
 from accounts.models import User
 from accounts.permissions import IsCandidate, IsStaff, signed_in
+from accounts.tokens import SIGN_IN
 from exams.models import ExamSession
 from exams.tickets import issue_ticket
 from monitoring import presence
@@ -117,9 +120,11 @@ def rows_of(sessions: QuerySet[ExamSession]) -> QuerySet[Any]:
     return with_scores(sessions).select_related("exam", "candidate__user", "policy")
 
 
-def socket_of(session: ExamSession, user: User) -> dict[str, Any]:
-    """Return where the session's socket is, with a fresh ticket for it."""
-    ticket, expires_in = issue_ticket(session=session, user=user)
+def socket_of(session: ExamSession, request: Request) -> dict[str, Any]:
+    """Return where the session's socket is, with a fresh ticket for its candidate, good while they are signed in."""
+    user: Any = request.user
+    sign_in = request.auth.get(SIGN_IN, "") if isinstance(request.auth, Token) else ""
+    ticket, expires_in = issue_ticket(session=session, user=user, sign_in=str(sign_in))
     return {"url": f"/ws/proctoring/{session.pk}/", "ticket": ticket, "expires_in": expires_in}
 
 

@@ -181,4 +181,4 @@ class SessionTicket(OwnSessionCall):
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Answer with where the socket is and a fresh ticket."""
-        return Response(socket_of(self.find_own(), self.user), status=201)
+        return Response(socket_of(self.find_own(), request), status=201)

@@ -175,7 +175,7 @@ class SessionList(SessionCall, ListAPIView):
             exam, candidate = self._own(sent["exam"])
         session = open_session(exam=exam, candidate=candidate)
         own = candidate.user_id == self.user.pk
-        socket = socket_of(session, self.user) if own else None
+        socket = socket_of(session, request) if own else None
         return Response(self.shown(session.pk, CreatedSessionSerializer, socket=socket), status=201)
 
     def _managed(self, name: str) -> Exam:

@@ -14,11 +14,16 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.models import User
+from accounts.tokens import ended_sign_ins
 from exams.clock import assignment_of, time_of
-from exams.models import ExamSession
-from exams.tickets import take_ticket
+from exams.models import CLOSED_STATUSES, ExamSession
+from exams.tickets import sign_in_of, take_ticket
 from monitoring import intake, resume, wire
 from monitoring.consumers import access
+from monitoring.consumers.access import Caller, Grounds
+from monitoring.consumers.budget import budget_of
+from monitoring.consumers.hall import View
+from monitoring.lane import in_thread
 
 GENERATION_S = 24 * 3600
 
@@ -36,23 +41,50 @@ class Admission:
     """Who sits which session, and which of several sockets of it this one is: the highest is the newest."""
 
     user: User
+    grounds: Grounds
     session: ExamSession
     language: str
     generation: int
     highest: dict[str, int]
 
 
+async def let_in(scope: Mapping[str, Any], session_id: uuid.UUID, claim: str | None) -> Admission:
+    """Return who comes in with this claim (``access.claim_of``); raises ``TurnedAway``."""
+    language = access.language_of(scope, None)
+    if claim is None:
+        raise _stranger(language)
+    if claim and not budget_of(claim).may_open():  # before anything is looked up
+        raise flood(language)
+    admitted = await in_thread(admit, scope, session_id, executor=access.door)
+    if not claim and not budget_of(str(admitted.user.pk)).may_open():
+        raise flood(admitted.language)
+    return admitted
+
+
+def flood(language: str) -> TurnedAway:
+    """Return that somebody sent or came too often."""
+    with translation.override(language):
+        detail = _("Too much came that cannot be taken; wait a while before you connect again.")
+    return TurnedAway(wire.Close.FLOOD, "flood", detail)
+
+
+def _stranger(language: str) -> TurnedAway:
+    with translation.override(language):
+        detail = _("Sign in again, or ask for a new ticket: this one is unknown, used or too old.")
+    return TurnedAway(wire.Close.BAD_TICKET, "not_authenticated", detail)
+
+
 def admit(scope: Mapping[str, Any], session_id: uuid.UUID) -> Admission:
     """Return who comes in; raises ``TurnedAway``. A ticket is used up by it."""
-    user = _user_of(scope, session_id)
-    language = access.language_of(scope, user)
+    caller = _caller_of(scope, session_id)
+    language = access.language_of(scope, None if caller is None else caller.user)
+    if caller is None:
+        raise _stranger(language)
+    user = caller.user
     with translation.override(language):
-        if user is None:
-            detail = _("Sign in again, or ask for a new ticket: this one is unknown, used or too old.")
-            raise TurnedAway(wire.Close.BAD_TICKET, "not_authenticated", detail)
         session = find_session(session_id, user)
         highest = resume.highest_numbers(session.pk)
-        return Admission(user, session, language, next_generation(session.pk), highest)
+        return Admission(user, caller.grounds, session, language, next_generation(session.pk), highest)
 
 
 def find_session(session_id: uuid.UUID, user: User) -> ExamSession:
@@ -66,6 +98,20 @@ def find_session(session_id: uuid.UUID, user: User) -> ExamSession:
     if not session.is_open:
         raise TurnedAway(wire.Close.ENDED, "session_over", _("This session is over, so its socket is closed."))
     return session
+
+
+def check_standing(view: View | None, grounds: Grounds, *, signed_out: bool) -> View:
+    """Return how a session stands whose socket is open and may stay so; raises ``TurnedAway`` where it may not."""
+    if view is None:
+        raise TurnedAway(wire.Close.NO_SESSION, "not_found", _("There is no such session."))
+    if not view.user_is_active:
+        raise TurnedAway(wire.Close.NOT_YOURS, "permission_denied", _("This account has been switched off."))
+    if view.status in CLOSED_STATUSES:
+        raise TurnedAway(wire.Close.ENDED, "session_over", _("This session is over, so its socket is closed."))
+    if signed_out or view.password != grounds.password:
+        detail = _("You signed out, or your password was changed; sign in again.")
+        raise TurnedAway(wire.Close.BAD_TICKET, "not_authenticated", detail)
+    return view
 
 
 def hello(session: ExamSession, highest: Mapping[str, int]) -> wire.Hello:
@@ -114,8 +160,11 @@ def next_generation(session_id: uuid.UUID) -> int:
         return now
 
 
-def _user_of(scope: Mapping[str, Any], session_id: uuid.UUID) -> User | None:
-    if ticket := access.told(scope, "ticket"):
-        return take_ticket(ticket=ticket, session_id=session_id)
-    token = access.token_of(scope)
-    return access.user_by_token(token) if token else None
+def _caller_of(scope: Mapping[str, Any], session_id: uuid.UUID) -> Caller | None:
+    ticket = access.told(scope, "ticket")
+    if not ticket:
+        return access.caller_by_token(access.token_of(scope))
+    user, sign_in = take_ticket(ticket=ticket, session_id=session_id), sign_in_of(ticket)
+    if user is None or ended_sign_ins([sign_in]):
+        return None
+    return Caller(user, Grounds(access.digest_of(user.password), sign_in))

@@ -1,9 +1,11 @@
-"""How much one user may send through sockets; a flood is refused, and one that goes on is closed."""
+"""How much one user may send through sockets; a flood is refused, and one that goes on is closed.
+
+Counted in the memory of this process: so many processes of the server, so many budgets.
+"""
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections import OrderedDict
 
 from django.conf import settings
@@ -17,6 +19,9 @@ OPENINGS_PER_S, MOST_OPENINGS = 1.0, 30.0
 BYTES_PER_S, MOST_BYTES = 8.0 * 1024**2, 48.0 * 1024**2
 STRIKES_PER_S, MOST_STRIKES = 10.0, 150.0
 """What is refused counts as a strike; who has used them all up is closed."""
+
+FAILURES_PER_S, MOST_FAILURES = 2.0, 100.0
+"""So many openings without any right are answered in words to one address, behind which may be a whole hall."""
 
 REMEMBERED = 20_000
 
@@ -43,6 +48,10 @@ class Budget:
         now = time.monotonic()
         return self._items.take(now) and self._bytes.take(now, size)
 
+    def may_send_bytes(self, size: int) -> bool:
+        """Say whether a message of so many bytes may be read at all."""
+        return self._bytes.take(time.monotonic(), size)
+
     def may_send_text(self) -> bool:
         """Say whether another short message may come."""
         return self._texts.take(time.monotonic())
@@ -60,7 +69,7 @@ class Budget:
         return self._strikes.take(time.monotonic())
 
 
-def budget_of(user_id: uuid.UUID | int) -> Budget:
+def budget_of(user_id: str) -> Budget:
     """Return the user's budget, which outlives their sockets, or opening a new one would fill it."""
     budget = _budgets.pop(user_id, None) or Budget()
     _budgets[user_id] = budget
@@ -69,4 +78,14 @@ def budget_of(user_id: uuid.UUID | int) -> Budget:
     return budget
 
 
-_budgets: OrderedDict[uuid.UUID | int, Budget] = OrderedDict()
+def failures_of(address: str) -> Bucket:
+    """Return the bucket from which openings that fail are taken; who shows something good is not asked for it."""
+    bucket = _failures.pop(address, None) or Bucket(FAILURES_PER_S, MOST_FAILURES)
+    _failures[address] = bucket
+    while len(_failures) > REMEMBERED:
+        _failures.popitem(last=False)
+    return bucket
+
+
+_budgets: OrderedDict[str, Budget] = OrderedDict()
+_failures: OrderedDict[str, Bucket] = OrderedDict()

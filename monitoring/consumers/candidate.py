@@ -21,12 +21,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.errors import Refused
-from exams.models import CLOSED_STATUSES, ExamSession
+from exams.models import ExamSession
 from monitoring import intake, notify, presence, resume, services, wire
 from monitoring.consumers import access, admission, away, reading
+from monitoring.consumers.access import Grounds
 from monitoring.consumers.admission import Admission, TurnedAway
 from monitoring.consumers.away import AWAY
-from monitoring.consumers.budget import Budget, budget_of
+from monitoring.consumers.budget import Budget, budget_of, failures_of
 from monitoring.consumers.hall import View, hall, look
 from monitoring.frame_store import StoredFrame, Stream
 from monitoring.lane import Item, Stored, in_thread, lane
@@ -34,9 +35,6 @@ from monitoring.models import MonitoringLog
 from monitoring.wire import Close
 
 logger = logging.getLogger(__name__)
-
-LARGE_TEXT = 256 * 1024
-"""From so many characters on a message is read in a thread."""
 
 JOIN_EVERY_S = 60.0
 """A group may be forgotten: after a day, or by a Redis that lost what it had."""
@@ -50,6 +48,7 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
     """One socket of one candidate's session."""
 
     session_id: uuid.UUID
+    grounds: Grounds
     status = ""
     started_at: datetime | None = None
     language = "en"
@@ -71,27 +70,29 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
         self.group = notify.session_group(self.session_id)
         self.language = access.language_of(self.scope, None)
         self._work: set[asyncio.Task[None]] = set()
+        claim = access.claim_of(self.scope)
+        if claim is None and not failures_of(access.address_of(self.scope)).take(time.monotonic()):
+            self.left = True
+            await self.close()  # without a word, which a crowd at the door does not read
+            return
         notify.remember_loop()
         await self.accept(access.subprotocol_of(self.scope))
         try:
-            await self._enter(await in_thread(admission.admit, self.scope, self.session_id))
+            await self._enter(await admission.let_in(self.scope, self.session_id, claim))
         except TurnedAway as turned_away:
-            await self._leave(turned_away.close, turned_away.code, turned_away.detail)
+            await self._turn_away(turned_away)
         except AWAY as error:
             logger.warning("The socket of session %s could not be opened: %s", self.session_id, error)
             await self._leave(Close.UNAVAILABLE, away.CODE, away.words(self.language))
 
     async def _enter(self, admitted: Admission) -> None:
-        session, self.language = admitted.session, admitted.language
+        session, self.language, self.grounds = admitted.session, admitted.language, admitted.grounds
         self.generation, self.highest = admitted.generation, dict(admitted.highest)
         translation.activate(self.language)  # for this socket's own task, in which all its messages are handled
         self.status, self.started_at = session.status, session.started_at
-        self.budget: Budget = budget_of(admitted.user.pk)
+        self.budget: Budget = budget_of(str(admitted.user.pk))
         self.numbers = iter(range(0))
         self.heard_at = time.monotonic()
-        if not self.budget.may_open():
-            await self._close_flood()
-            return
         self.entered = True
         await self._join()
         await self._claim()
@@ -126,7 +127,7 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
             else:
                 await self._take_text(text_data or "")
         except wire.BadMessage as bad:
-            await self._refuse(bad.code, _bad_words(bad))
+            await self._refuse(bad.code, reading.words_of(bad))
         except Refused as refused:
             await self._refuse(refused.code, str(refused))
         except AWAY as error:
@@ -149,10 +150,13 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
             await self._refuse_fast(item.stream, item.seq)
 
     async def _take_text(self, text: str) -> None:
-        large = len(text) > LARGE_TEXT
-        message = await asyncio.to_thread(wire.read_text, text) if large else wire.read_text(text)
+        large = len(text) > reading.LONGEST_TEXT
+        if large and not self.budget.may_send_bytes(len(text)):
+            await self._refuse_fast()
+            return
+        message = await asyncio.to_thread(reading.large_text, text) if large else reading.small_text(text)
         if isinstance(message, wire.SendFrame | wire.SendAudio):
-            if not self.budget.may_send_item(len(text)):
+            if not self.budget.may_send_item(0 if large else len(text)):
                 await self._refuse_fast(message.type, message.seq)
                 return
             await self._store(
@@ -237,7 +241,7 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
             reports = reading.reported(message)
             await in_thread(self._in_words, _take_events, self.session_id, reports)
         except wire.BadMessage as bad:
-            await self._refuse(bad.code, _bad_words(bad), "event", message.seq)
+            await self._refuse(bad.code, reading.words_of(bad), "event", message.seq)
         except Refused as refused:
             await self._refuse(refused.code, str(refused), "event", message.seq)
         except AWAY as error:
@@ -263,7 +267,7 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
         """Hand on what another process has to say."""
         if self.left:
             return
-        if event["text"].startswith('{"type": "status"'):
+        if event.get("about") == wire.Status.type:
             await self._refresh()  # before the client hears of it and begins to send
         await self.send(text_data=event["text"])
 
@@ -282,20 +286,18 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
         detail = _("This session has been opened somewhere else, and goes on there.")
         await self._leave(Close.TAKEN_OVER, "taken_over", detail)
 
-    async def look_up(self, view: View | None) -> None:
-        """Take note of the session as the database has it."""
+    async def look_up(self, view: View | None, *, signed_out: bool) -> None:
+        """Take note of the session as the database has it, and of whether the right to this socket still holds."""
         with translation.override(self.language):
-            if view is None:
-                await self._leave(Close.NO_SESSION, "not_found", _("There is no such session."))
-            elif not view.user_is_active:
-                await self._leave(Close.NOT_YOURS, "permission_denied", _("This account has been switched off."))
-            elif view.status in CLOSED_STATUSES:
-                detail = _("This session is over, so its socket is closed.")
-                await self._leave(Close.ENDED, "session_over", detail)
-            elif time.monotonic() - self.heard_at > QUIET_S:
+            try:
+                known = admission.check_standing(view, self.grounds, signed_out=signed_out)
+            except TurnedAway as turned_away:
+                await self._turn_away(turned_away)
+                return
+            if time.monotonic() - self.heard_at > QUIET_S:
                 await self._leave(Close.GONE_QUIET, "gone_quiet", _("Nothing was heard for too long; connect again."))
             else:
-                await self._take_note(view)
+                await self._take_note(known)
 
     async def _take_note(self, view: View) -> None:
         changed = view.status != self.status
@@ -306,8 +308,8 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
             self.load = view.load
             await self._say(wire.Health(load=view.load))
         if time.monotonic() - self.joined_at > JOIN_EVERY_S:
-            with suppress(*AWAY):  # the next look will do
-                await self._join()
+            self.joined_at = time.monotonic()
+            self._spawn(self._join_again())  # nobody else waits for it
 
     async def _refresh(self) -> None:
         """Look the session up now; where that fails, the hall's next look will do."""
@@ -322,6 +324,10 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
     async def _claim(self) -> None:
         message = {"type": "wire.takeover", "owner": self.channel_name, "generation": self.generation}
         await self.channel_layer.group_send(self.group, message)
+
+    async def _join_again(self) -> None:
+        with suppress(*AWAY):  # the next time will do
+            await self._join()
 
     async def _join(self) -> None:
         await self.channel_layer.group_add(self.group, self.channel_name)
@@ -344,14 +350,12 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
         if self.left:
             return
         if not self.budget.is_patient():
-            await self._close_flood()
+            await self._turn_away(admission.flood(self.language))
             return
         await self._say(wire.Error(code, detail, stream, seq))
 
-    async def _close_flood(self) -> None:
-        with translation.override(self.language):
-            detail = _("Too much came that cannot be taken; wait a while before you connect again.")
-        await self._leave(Close.FLOOD, "flood", detail)
+    async def _turn_away(self, why: TurnedAway) -> None:
+        await self._leave(why.close, why.code, why.detail)
 
     async def _leave(self, close: int, code: str, detail: str) -> None:
         """Say why, and close; what is on its way is not answered any more, and is sent again by the client."""
@@ -387,13 +391,3 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
 def _take_events(session_id: uuid.UUID, reports: list[services.Report]) -> None:
     session = ExamSession.objects.get(pk=session_id)
     intake.take_events(session=session, reports=reports, source=MonitoringLog.Source.BROWSER)
-
-
-def _bad_words(bad: wire.BadMessage) -> str:
-    words = {
-        "bad_json": _("This is not JSON that can be read."),
-        "bad_message": _('A message is an object with a "type".'),
-        "unknown_type": _("There is no message of this type."),
-        "bad_header": _("A binary message begins with the header that /schema/ws describes, or is a bare picture."),
-    }
-    return words.get(bad.code) or _("The field %(name)s is missing or cannot be used.") % {"name": bad.about}

@@ -12,8 +12,10 @@ from datetime import datetime
 from typing import Protocol
 from weakref import WeakKeyDictionary
 
+from accounts.tokens import ended_sign_ins
 from exams.models import ExamSession
 from monitoring import intake, presence
+from monitoring.consumers.access import Grounds, digest_of
 from monitoring.lane import in_thread
 
 logger = logging.getLogger(__name__)
@@ -30,6 +32,9 @@ class View:
     status: str
     started_at: datetime | None
     user_is_active: bool
+    password: str
+    """By what one knows whether it has been changed: ``access.digest_of``."""
+
     load: int | None = None
 
 
@@ -37,11 +42,12 @@ class Member(Protocol):
     """A candidate's socket, as the hall knows it."""
 
     session_id: uuid.UUID
+    grounds: Grounds
     sent_at: float
     """When a picture came last, by the clock that never goes back."""
 
-    async def look_up(self, view: View | None) -> None:
-        """Take note of the session as it is now; None if there is none any more."""
+    async def look_up(self, view: View | None, *, signed_out: bool) -> None:
+        """Take note of the session as it is now, None if there is none any more, and of the end of the sign-in."""
 
 
 class Hall:
@@ -73,35 +79,37 @@ class Hall:
     async def _look(self) -> None:
         now = time.monotonic()
         members = list(self._members)
-        due = [member.session_id for member in members if now - self._members.get(member, now) >= SEEN_EVERY_S]
+        due = {member.session_id for member in members if now - self._members.get(member, now) >= SEEN_EVERY_S}
         busy = {member.session_id for member in members if now - member.sent_at < 2 * LOOK_EVERY_S}
         views = await in_thread(look, {member.session_id for member in members}, busy)
+        ended = await in_thread(ended_sign_ins, {member.grounds.sign_in for member in members})
         await in_thread(note_seen, due)
         for member in members:
             if member not in self._members:
                 continue
             if member.session_id in due:
                 self._members[member] = now
-            await _tell(member, views.get(member.session_id))
+            await _tell(member, views.get(member.session_id), signed_out=member.grounds.sign_in in ended)
 
 
-async def _tell(member: Member, view: View | None) -> None:
+async def _tell(member: Member, view: View | None, *, signed_out: bool) -> None:
     try:
-        await member.look_up(view)
+        await member.look_up(view, signed_out=signed_out)
     except Exception:
         logger.exception("A socket could not be told how its session stands")
 
 
 def look(session_ids: Iterable[uuid.UUID], busy: Iterable[uuid.UUID] = ()) -> Mapping[uuid.UUID, View]:
     """Return these sessions as they are now, with the load of those that are ``busy``."""
-    ids, loads = list(session_ids), {pk: intake.load_at(pk).load for pk in busy}
+    ids, loads = list(session_ids), intake.loads_at(list(busy))
     views = {}
     for start in range(0, len(ids), AT_ONCE):
         rows = ExamSession.objects.filter(pk__in=ids[start : start + AT_ONCE]).order_by()
-        for pk, status, started_at, is_active in rows.values_list(
-            "pk", "status", "started_at", "candidate__user__is_active"
+        for pk, status, started_at, is_active, password in rows.values_list(
+            "pk", "status", "started_at", "candidate__user__is_active", "candidate__user__password"
         ):
-            views[pk] = View(status, started_at, is_active, loads.get(pk))
+            load = loads[pk].load if pk in loads else None
+            views[pk] = View(status, started_at, is_active, digest_of(password), load)
     return views
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from monitoring import wire
@@ -14,6 +16,12 @@ from monitoring.api.fields import EncodedField, MomentField
 from monitoring.frame_store import Stream
 from monitoring.services import Report
 from vision.sound import RATES, wrap_pcm
+
+LONGEST_TEXT = 64 * 1024
+"""Characters of a message that brings neither picture nor sound."""
+
+MOST_PARTS = 8 * 1024
+"""A message has no more brackets, braces and commas: the largest detail of an event has no room for them."""
 
 CONTAINERS = (b"RIFF", b"fLaC", b"OggS", b"\x1aE\xdf\xa3", b"ID3")
 
@@ -27,6 +35,38 @@ class Sent:
     seq: int | None
     captured_at: float | None
     media_type: str = ""
+
+
+def small_text(text: str) -> wire.FromClient:
+    """Read a message of ``LONGEST_TEXT`` at most; raises ``BadMessage``."""
+    _check_parts(text)
+    return wire.read_text(text)
+
+
+def large_text(text: str) -> wire.FromClient:
+    """Read a longer message, in a thread, if it is a picture or sound; raises ``BadMessage``.
+
+    Nothing but one long string is large in those. Python reads JSON without letting anybody else run, so what is full
+    of other values is refused before it is read.
+    """
+    _check_parts(text)
+    try:
+        told = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise wire.BadMessage("bad_json") from error
+    if not isinstance(told, dict) or told.get("type") not in (wire.SendFrame.type, wire.SendAudio.type):
+        raise wire.BadMessage("too_large")
+    return wire.read_text(text)
+
+
+def _check_parts(text: str) -> None:
+    if len(text) <= MOST_PARTS:
+        return
+    parts = 0
+    for start in range(0, len(text), LONGEST_TEXT):
+        parts += sum(text.count(mark, start, start + LONGEST_TEXT) for mark in "[{,")
+        if parts > MOST_PARTS:
+            raise wire.BadMessage("too_large")
 
 
 def sent_binary(message: bytes) -> Sent:
@@ -81,3 +121,15 @@ def _first_field(detail: Any) -> str:
     names = {"event_type": "event", "occurred_at": "captured_at"}
     name = next(iter(detail), "") if isinstance(detail, Mapping) else ""
     return names.get(str(name), str(name))
+
+
+def words_of(bad: wire.BadMessage) -> str:
+    """Return what is wrong with a message, in the active language."""
+    words = {
+        "bad_json": _("This is not JSON that can be read."),
+        "bad_message": _('A message is an object with a "type".'),
+        "too_large": _("Only pictures and sound may be as large as this."),
+        "unknown_type": _("There is no message of this type."),
+        "bad_header": _("A binary message begins with the header that /schema/ws describes, or is a bare picture."),
+    }
+    return words.get(bad.code) or _("The field %(name)s is missing or cannot be used.") % {"name": bad.about}

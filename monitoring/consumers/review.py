@@ -19,7 +19,9 @@ from accounts.models import User
 from exams.selectors import may_manage, own_sessions, visible_exams
 from monitoring import notify, wall, wire
 from monitoring.consumers import access, away
+from monitoring.consumers.access import Caller
 from monitoring.consumers.away import AWAY
+from monitoring.consumers.budget import failures_of
 from monitoring.lane import in_thread
 from monitoring.limits import Bucket
 from monitoring.wire import Close
@@ -38,34 +40,56 @@ class ReviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
     """One socket of one reviewer of one exam."""
 
     exam_id: uuid.UUID
-    user: User
+    caller: Caller
     language = "en"
     entered = False
     _watch: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket; however that ends, nothing goes on to look after it."""
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self.entered = False
+            if self._watch is not None:
+                self._watch.cancel()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """Hand on a message; unlike channels' own, without a hop to a thread for each, since no query is made here."""
+        await getattr(self, message["type"].replace(".", "_"))(message)
 
     async def connect(self) -> None:
         """Show the wall to staff of the exam, and tell everybody else why not."""
         self.exam_id = self.scope["url_route"]["kwargs"]["exam_id"]
         self.group = notify.exam_group(self.exam_id)
         self.language = access.language_of(self.scope, None)
+        failures = failures_of(access.address_of(self.scope))
+        # Of a session of the admin only the database knows whether it is one.
+        if access.claim_of(self.scope) is None and not failures.has(time.monotonic()):
+            await self.close()
+            return
         notify.remember_loop()
         await self.accept(access.subprotocol_of(self.scope))
         try:
-            await self._admit()
+            if not await self._admit():
+                failures.take(time.monotonic())
         except AWAY as error:
             logger.warning("The wall of exam %s could not be opened: %s", self.exam_id, error)
             await self._leave(Close.UNAVAILABLE, away.CODE)
 
-    async def _admit(self) -> None:
-        user = await access.user_of(self.scope)
-        self.language = access.language_of(self.scope, user)
-        if user is None:
+    async def _admit(self) -> bool:
+        """Show the wall; False to somebody whom nobody knows."""
+        caller = await access.caller_of(self.scope)
+        self.language = access.language_of(self.scope, None if caller is None else caller.user)
+        if caller is None:
             await self._leave(Close.BAD_TICKET, "not_signed_in")
-        elif await in_thread(may_look, user.pk, self.exam_id):
-            self.user = user
+            return False
+        if await in_thread(may_look, caller.user.pk, self.exam_id, executor=access.door):
+            self.caller = caller
             await self._enter()
         else:
             await self._leave(Close.NOT_YOURS, "permission_denied")
+        return True
 
     async def _enter(self) -> None:
         self.texts, self.walls = Bucket(TEXTS_PER_S, MOST_TEXTS), Bucket(WALLS_PER_S, MOST_WALLS)
@@ -77,8 +101,6 @@ class ReviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
 
     async def disconnect(self, code: int) -> None:
         """Let go of the group."""
-        if self._watch is not None:
-            self._watch.cancel()
         if self.entered:
             await self._forget_group()
 
@@ -121,7 +143,10 @@ class ReviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
         while self.entered:
             await asyncio.sleep(RECHECK_S)
             try:
-                if not await in_thread(may_look, self.user.pk, self.exam_id):
+                if not await access.still_holds(self.caller):
+                    await self._leave(Close.BAD_TICKET, "not_signed_in")
+                    return
+                if not await in_thread(may_look, self.caller.user.pk, self.exam_id):
                     await self._leave(Close.NOT_YOURS, "permission_denied")
                     return
                 await self.channel_layer.group_add(self.group, self.channel_name)  # a group forgets after a day

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -127,8 +128,8 @@ def benchmark_pipeline(*, candidates: int, seconds: float, most: int, shape: Sha
     """Find how many candidates at one picture a second a worker on a core of its own carries.
 
     All else (server, stores, beat, clients) has the other core; without services the server holds the worker.
-    ``candidates`` are tried first, or with 0 what the CPU time of a few would allow, then fewer. At last twice as many
-    come as fit. At most ``most`` ever come.
+    ``candidates`` are tried first, or with 0 what the CPU time of a few would allow, then fewer or, with 0, more. At
+    last twice as many come as fit. At most ``most`` ever come.
     """
     worker_cores, other_cores = two_cores()
     environ = {"FRAME_QUEUE_LENGTH": str(QUEUE_LENGTH)}
@@ -142,7 +143,7 @@ def benchmark_pipeline(*, candidates: int, seconds: float, most: int, shape: Sha
         say("a few")
         few = bench.level(min(FEW, candidates or FEW, most))
         fits = 1000 / few.cpu_ms["worker" if shape == "full" else "server"] / FPS
-        levels = find_level(bench, min(candidates or int(fits), most), say)
+        levels = find_level(bench, min(candidates or int(fits), most), candidates or most, say)
         say("too many")
         above = bench.level(min(int(OVERLOAD * fits), most))
         say("stages")
@@ -157,19 +158,26 @@ def benchmark_pipeline(*, candidates: int, seconds: float, most: int, shape: Sha
         "level": best.figures(),
         "few": few.figures(),
         "above": above.figures(),
-        "too_much": [level.figures() for level in levels[:-1]],
+        "tried": [level.figures() for level in levels[:-1]],
         "stages_ms": stages,
         "cores": "one for the worker, one for all else" if worker_cores else "shared",
     }
 
 
-def find_level(bench: PipelineBench, candidates: int, say: Step) -> list[Level]:
-    """Try so many candidates, then ever fewer until all is well; returns what was tried, the best last."""
-    levels: list[Level] = []
+def find_level(bench: PipelineBench, candidates: int, most: int, say: Step) -> list[Level]:
+    """Try so many candidates, then ever fewer until all is well, or ever more (``most`` at most) while it is.
+
+    Returns what was tried, the best last.
+    """
+    tried: list[Level] = []
     for _try in range(TRIES):
         say(f"{candidates} candidates")
-        levels.append(bench.level(candidates))
-        if levels[-1].holds:
+        tried.append(bench.level(candidates))
+        grows = all(level.holds for level in tried)
+        if not grows and any(level.holds for level in tried):
             break
-        candidates = max(1, int(candidates * LESS))
-    return levels
+        wanted = min(most, math.ceil(candidates / LESS)) if grows else max(1, int(candidates * LESS))
+        if wanted == candidates:
+            break
+        candidates = wanted
+    return sorted(tried, key=lambda level: (level.holds, level.candidates if level.holds else -level.candidates))

@@ -21,7 +21,8 @@ LOOK_EVERY_S = 0.5
 class Reckoning:
     """Acknowledged pictures, those of them with a row, what was thinned out, and how many of neither kind are left.
 
-    ``doubled`` are rows beyond the first of a number; ``waiting`` what nobody has examined yet.
+    ``doubled`` is what is counted twice: rows beyond the first of a number, and what is said to be thinned out although
+    it has a row; ``waiting`` what nobody has examined yet.
     """
 
     acked: int
@@ -48,8 +49,9 @@ def reckon(acked: Mapping[str, Sequence[int]]) -> Reckoning:
         examined = set(rows)
         analysed += len(examined.intersection(numbers))
         thinned += by_text.get(session, 0)
-        missing += max(0, len(set(numbers) - examined) - by_text.get(session, 0))
-        doubled += len(rows) - len(examined)
+        lost = len(set(numbers) - examined) - by_text.get(session, 0)
+        missing += max(0, lost)
+        doubled += len(rows) - len(examined) + max(0, -lost)
     activities = SuspiciousActivity.objects.filter(session__in=list(acked)).count()
     waiting = frame_store().tally().waiting["frame"]
     return Reckoning(sum(map(len, acked.values())), analysed, thinned, missing, doubled, waiting, activities)

@@ -1,8 +1,8 @@
 """What one picture costs a worker, by stage: ``python -m monitoring.load.stages FOLDER [PICTURES]``, as JSON.
 
-The pictures of the folder are examined one by one, as they come from a candidate who sends one a second, in this very
-process: the same calls as a worker makes, timed from outside. All times are CPU ms of this process for each picture;
-what the stores compute themselves is not in it.
+The pictures of the folder are examined as they come from candidates who send one a second each, of as many candidates
+together as share a message, in this very process: the same calls as a worker makes, timed from outside. All times are
+CPU ms of this process for each picture; what the stores compute themselves is not in it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+import uuid
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -50,10 +51,11 @@ class Stages:
 
 
 def measure(pictures: list[bytes]) -> dict[str, float]:
-    """Examine these pictures one by one and return what each stage took."""
+    """Examine these pictures one after the other and return what each stage took."""
     from monitoring.load.rows import make_hall
+    from monitoring.queue import ANALYZE, TOGETHER
 
-    [session_id] = make_hall(1, title="Stages").sessions
+    sessions = [uuid.UUID(session_id) for session_id in make_hall(TOGETHER[ANALYZE], title="Stages").sessions]
     stages = Stages()
     with ExitStack() as stack:
         for target, name, label in _places():
@@ -61,40 +63,36 @@ def measure(pictures: list[bytes]) -> dict[str, float]:
         for number, data in enumerate(pictures):
             if number == WARM_UP:
                 stages.spent.clear()
-            _examine(session_id, number, data, stages)
-    counted = max(1, len(pictures) - WARM_UP)
+            _examine(sessions, number, data, stages)
+    counted = max(1, len(pictures) - WARM_UP) * len(sessions)
     each = {name: round(spent / counted, 2) for name, spent in sorted(stages.spent.items())}
     return each | {"whole": round(sum(stages.spent.values()) / counted, 2)}
 
 
 def _places() -> list[tuple[Any, str, str]]:
-    from monitoring import analysis, claims, news, rules, services
+    from monitoring import claims, news, observing, rules, services
     from vision import decoding, pipeline
 
     return [
         (decoding, "decode_picture", "decoding"),
         (pipeline, "analyze", "senses"),
-        (services, "record_observations", "recording"),
+        (observing, "record_observations", "recording"),
         (rules, "step", "rules"),
         (services, "write_changes", "activities"),
         (news, "tell_found", "telling"),
         (claims.Claim, "take", "claim"),
         (claims.Claim, "release", "claim"),
-        (claims.Claim, "holders_lost", "claim"),
-        (analysis, "is_waiting", "queue"),
     ]
 
 
-def _examine(session_id: str, number: int, data: bytes, stages: Stages) -> None:
-    import uuid
-
+def _examine(sessions: list[uuid.UUID], number: int, data: bytes, stages: Stages) -> None:
     from monitoring import intake, tasks
     from monitoring.frame_store import StoredFrame
 
-    session = uuid.UUID(session_id)
-    intake.store(session, StoredFrame(seq=number, captured_at=time.time(), data=data))
+    for session in sessions:
+        intake.store(session, StoredFrame(seq=number, captured_at=time.time(), data=data))
     with stages.time("queue and task"):
-        tasks.analyze_session(str(session))
+        tasks.analyze_sessions(*map(str, sessions))
 
 
 def main() -> None:

@@ -1,5 +1,7 @@
 """What tests share: a worker without a broker, and an event loop in which somebody listens to the sockets' groups."""
 
+from collections.abc import Callable
+
 import pytest
 from channels.layers import InMemoryChannelLayer, channel_layers, get_channel_layer
 
@@ -17,18 +19,18 @@ def spool(settings, tmp_path):
 @pytest.fixture
 def worker(monkeypatch, spool):
     """Real tasks, run where they are sent: only the broker between is left out."""
-    known = {
-        queue.ANALYZE: tasks.analyze_session,
-        queue.LISTEN: tasks.analyze_sound,
+    known: dict[str, Callable[..., object]] = {
+        queue.ANALYZE: tasks.analyze_sessions,
+        queue.LISTEN: tasks.analyze_sounds,
         queue.FINISH: tasks.finish_session,
     }
-    monkeypatch.setattr(queue, "send", lambda task, session_id: known[task](str(session_id)))
+    monkeypatch.setattr(queue, "send", lambda task, *sessions: sessions and known[task](*map(str, sessions)))
 
 
 @pytest.fixture
 def no_worker(monkeypatch, spool):
     """Nobody takes what is sent to the broker."""
-    monkeypatch.setattr(queue, "send", lambda task, session_id: None)
+    monkeypatch.setattr(queue, "send", lambda task, *sessions: None)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from accounts.services import ensure_candidate, ensure_user
 from exams.lifecycle import move_session
 from exams.models import Exam, ExamSession, SessionStatus
 from exams.services import create_exam, create_session
-from monitoring import services
+from monitoring import observing, services
 from monitoring.models import Assessment, SuspiciousActivity
 from vision.types import Camera, Condition, Detection, Face, Head, Observation
 
@@ -103,4 +103,4 @@ def facts(
 
 def watch(session: ExamSession, *seen: Observation, **fields: Any) -> list[SuspiciousActivity]:
     """Record facts as the analysis would."""
-    return services.record_observations(session_id=session.pk, batch=services.Batch(facts=seen, **fields))
+    return observing.record_observations(batches={session.pk: observing.Batch(facts=seen, **fields)})

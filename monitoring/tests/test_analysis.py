@@ -38,7 +38,7 @@ def test_it_turns_waiting_pictures_into_an_activity_with_the_candidates_own_jpeg
     session = make_session()
     for seq in range(5):
         take(session, seq, two_men)
-    assert analysis.analyze_waiting(session_id=session.pk) == 5
+    assert analysis.analyze_waiting(session_ids=[session.pk]) == 5
     activity = SuspiciousActivity.objects.get(kind="MULTIPLE_FACES")
     assert activity.evidence.file.read() == two_men
     monitor = SessionMonitor.objects.get()
@@ -50,7 +50,7 @@ def test_it_counts_and_logs_a_picture_that_cannot_be_read_and_goes_on(two_men):
     session = make_session()
     frame_store().put(session.pk, StoredFrame(0, START.timestamp(), two_men[:3000]))
     take(session, 1, two_men)
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     assert list(Observation.objects.values_list("seq", "usable")) == [(0, False), (1, True)]
     log = MonitoringLog.objects.get()
     assert (log.event_type, log.detail["seq"]) == ("INVALID_IMAGE", 0)
@@ -63,11 +63,11 @@ def test_it_repeats_work_after_a_death_without_doubling_anything(two_men):
     frames = [StoredFrame(seq, START.timestamp() + seq, two_men) for seq in range(4)]
     for frame in frames:
         frame_store().put(session.pk, frame)
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     rows = list(SuspiciousActivity.objects.values())
     for frame in frames:  # as if the process had died before it could remove them
         frame_store().put(session.pk, frame)
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     assert Observation.objects.count() == 4
     assert list(SuspiciousActivity.objects.values()) == rows
 
@@ -77,11 +77,11 @@ def test_it_leaves_a_session_alone_that_another_process_holds(two_men):
     take(session, 0, two_men)
     held = timezone.now() + timedelta(seconds=30)
     SessionMonitor.objects.update(claim=uuid.uuid4(), claimed_until=held)
-    assert analysis.analyze_waiting(session_id=session.pk) == 0
+    assert analysis.analyze_waiting(session_ids=[session.pk]) == 0
     assert analysis.sessions_to_sweep() == ([], [])
     SessionMonitor.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
     assert analysis.sessions_to_sweep() == ([session.pk], [])
-    assert analysis.analyze_waiting(session_id=session.pk) == 1
+    assert analysis.analyze_waiting(session_ids=[session.pk]) == 1
 
 
 def test_it_sweeps_up_sessions_that_ended_but_were_not_finished(two_men):
@@ -122,7 +122,7 @@ def test_it_logs_an_unreadable_picture_once_though_the_work_is_repeated(two_men)
     broken = StoredFrame(0, START.timestamp(), two_men[:3000])
     for _ in range(2):  # as if the process had died before it could remove it
         frame_store().put(session.pk, broken)
-        analysis.analyze_waiting(session_id=session.pk)
+        analysis.analyze_waiting(session_ids=[session.pk])
     assert MonitoringLog.objects.count() == 1
     assert SessionMonitor.objects.get().frames_unusable == 1
 
@@ -130,7 +130,7 @@ def test_it_logs_an_unreadable_picture_once_though_the_work_is_repeated(two_men)
 def test_it_acknowledges_a_picture_that_was_analysed_already_without_counting_it_again(two_men):
     session = make_session()
     take(session, 0, two_men)
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     take(session, 0, two_men)
     assert frame_store().waiting(session.pk) == 0
     assert SessionMonitor.objects.get().frames_total == 1
@@ -161,7 +161,7 @@ def test_it_watches_a_session_whose_monitor_was_never_opened(two_men):
     session = make_session()
     SessionMonitor.objects.all().delete()
     take(session, 0, two_men)
-    assert analysis.analyze_waiting(session_id=session.pk) == 1
+    assert analysis.analyze_waiting(session_ids=[session.pk]) == 1
 
 
 def test_it_sweeps_past_what_is_none_of_its_own(two_men, tmp_path):
@@ -176,7 +176,7 @@ def test_it_sweeps_past_what_is_none_of_its_own(two_men, tmp_path):
 
 def test_it_does_not_hold_a_session_that_somebody_took_over(settings):
     session = make_session()
-    with claimed(session.pk, "frame") as claim:
+    with claimed([session.pk], "frame") as claim:
         settings.CLAIM_S = 0
         claim.step()  # it is time to say that it lives, and it may
         SessionMonitor.objects.update(claim=uuid.uuid4())
@@ -187,10 +187,10 @@ def test_it_does_not_hold_a_session_that_somebody_took_over(settings):
 
 def test_pictures_and_sound_are_held_each_on_their_own():
     session = make_session()
-    with claimed(session.pk, "frame") as pictures, claimed(session.pk, "audio") as sound:
-        assert pictures and sound
-        with claimed(session.pk, "frame") as second:
-            assert second is None
+    with claimed([session.pk], "frame") as pictures, claimed([session.pk], "audio") as sound:
+        assert session.pk in pictures.deaths and session.pk in sound.deaths
+        with claimed([session.pk], "frame") as second:
+            assert second.deaths == {}
         assert held_sessions([session.pk], "audio") == {session.pk}
     assert SessionMonitor.objects.values_list("claim", "sound_claim").get() == (None, None)
 
@@ -214,7 +214,7 @@ def test_a_model_that_fails_on_a_picture_costs_that_picture_alone(two_men, faili
     session = make_session()
     for seq in range(8):
         take(session, seq, two_men)
-    assert analysis.analyze_waiting(session_id=session.pk) == 8
+    assert analysis.analyze_waiting(session_ids=[session.pk]) == 8
     rows = list(Observation.objects.values_list("seq", "usable"))
     assert rows == [(seq, seq % 3 != 1) for seq in range(8)]
     assert frame_store().waiting(session.pk) == 0
@@ -226,8 +226,9 @@ def test_a_model_that_fails_on_a_picture_costs_that_picture_alone(two_men, faili
 
 def die_over_it(session):
     """Leave the session as a process leaves it that is killed in the middle of its work."""
-    claim = Claim(session.pk, "frame")
-    assert claim.take()
+    claim = Claim([session.pk], "frame")
+    claim.take()
+    assert session.pk in claim.deaths
     SessionMonitor.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
 
 
@@ -238,7 +239,7 @@ def test_a_picture_that_kills_processes_is_given_up_after_a_while_and_the_next_o
     for _ in range(4):
         die_over_it(session)
     assert SessionMonitor.objects.get().holders_lost == 3  # the fourth died, but nobody noticed yet
-    assert analysis.analyze_waiting(session_id=session.pk) == 3
+    assert analysis.analyze_waiting(session_ids=[session.pk]) == 3
     assert list(Observation.objects.values_list("seq", "usable")) == [(0, False), (1, True), (2, True)]
     assert SessionMonitor.objects.get().holders_lost == 0
 
@@ -248,7 +249,7 @@ def test_a_picture_survives_the_death_of_two_processes(two_men):
     take(session, 0, two_men)
     for _ in range(2):
         die_over_it(session)
-    assert analysis.analyze_waiting(session_id=session.pk) == 1
+    assert analysis.analyze_waiting(session_ids=[session.pk]) == 1
     assert Observation.objects.get().usable is True
 
 

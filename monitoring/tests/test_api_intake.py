@@ -99,7 +99,7 @@ def test_it_acknowledges_a_repeated_picture_again_and_stores_and_counts_it_once(
         assert send(client, session, query="?seq=1").status_code == 202
     assert [item.seq for item in waiting(session)] == [1]
     assert SessionMonitor.objects.get().frames_total == 1
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     assert send(client, session, query="?seq=1").status_code == 202
     assert waiting(session) == []
     assert SessionMonitor.objects.get().frames_total == 1
@@ -179,7 +179,7 @@ def test_it_logs_a_flood_of_pictures_that_only_the_worker_finds_out_once_in_a_wh
     broken = two_men_jpeg()[:3000]
     for seq in range(20):
         assert send(client, session, data=broken, query=f"?seq={seq}").status_code == 202
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     log = MonitoringLog.objects.get()
     assert (log.event_type, log.detail["seq"], log.detail["pictures"]) == ("INVALID_IMAGE", 0, 16)
     assert Observation.objects.filter(usable=False).count() == 20

@@ -42,7 +42,7 @@ def waiting(session):
 
 def hear(session):
     """Let the worker work; return what is written of sound."""
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     return list(Observation.objects.filter(stream="audio").order_by("seq"))
 
 
@@ -93,7 +93,7 @@ def test_it_takes_a_form_and_numbers_sound_apart_from_pictures(client, session):
     address = f"/api/v1/sessions/{session.pk}/audio"
     answer = client.post(address, data={"file": file, "seq": "1"}, format="multipart")
     assert (answer.status_code, answer.json()["waiting"]) == (202, 1)  # pictures are what is thinned
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     assert sorted(Observation.objects.values_list("stream", "seq")) == [("audio", 1), ("frame", 1)]
 
 
@@ -204,7 +204,7 @@ def test_it_takes_no_sound_of_a_session_that_is_over_or_somebody_elses(client, s
 def test_it_has_sound_that_waits_swept_up(client, session):
     send(client, session)
     assert analysis.sessions_to_sweep() == ([session.pk], [])
-    assert analysis.is_waiting(session_id=session.pk)
+    assert frame_store().waiting(session.pk)
     move_session(session=session, to=SessionStatus.SUBMITTED)
     assert analysis.finish_session(session_id=session.pk)
     assert Observation.objects.get().stream == "audio"

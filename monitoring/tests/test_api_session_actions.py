@@ -6,14 +6,17 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from rest_framework.test import APIClient
+from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import AuditEvent, Role
 from accounts.tests.client import client_of
+from accounts.tokens import SIGN_IN, issue_tokens
 from exams.lifecycle import move_session
 from exams.models import CodeSubmission, ExamAssignment, ExamSession, Problem, SessionStatus, SocketTicket
 from exams.services import create_session
 from exams.submissions import submit_code
-from exams.tickets import take_ticket
+from exams.tickets import sign_in_of, take_ticket
 from monitoring import services
 from monitoring.models import LogClearing, MonitoringLog, SessionMonitor
 from monitoring.tests.factories import agree, facts, make_candidate, make_exam, make_user, watch
@@ -122,6 +125,13 @@ def test_a_check_that_cannot_be_used_names_the_field_and_changes_nothing(session
     answer = call(candidate.user, session, "check", CHECK | change)
     assert (answer.status_code, list(answer.json()["fields"])) == (400, [field])
     assert (status_of(session), ExamSession.objects.get().system_check) == (SessionStatus.CREATED, {})
+
+
+def test_a_ticket_rests_on_the_sign_in_that_asked_for_it(active, candidate):
+    tokens = issue_tokens(user=candidate.user)
+    client = APIClient(headers={"Authorization": f"Bearer {tokens.access}"})
+    answer = client.post(f"/api/v1/sessions/{active.pk}/ticket")
+    assert sign_in_of(answer.json()["ticket"]) == AccessToken(tokens.access)[SIGN_IN] != ""  # type: ignore[arg-type]
 
 
 def test_a_ticket_opens_the_socket_once_and_none_is_given_after_the_end(active, candidate):

@@ -2,12 +2,13 @@
 
 import threading
 import uuid
+from contextlib import suppress
 from functools import partial
 from itertools import pairwise
 
 import pytest
 
-from monitoring.frame_store import FrameStore, QueueFull, StoredFrame, frame_store
+from monitoring.frame_store import MOST_BYTES, FrameStore, QueueFull, StoredFrame, frame_store
 from monitoring.redis_store import RedisFrameStore
 from monitoring.spool import DirectorySpool
 from monitoring.tests.storage import private_redis
@@ -209,6 +210,28 @@ def test_it_takes_no_more_sound_than_may_wait_and_drops_none(store):
     assert store.put(SESSION, frame(1)) == 0
     store.discard(SESSION, [0], "audio")
     assert store.put(SESSION, chunk(20)) == 0
+
+
+@pytest.mark.parametrize("stream", ["frame", "audio"])
+def test_it_holds_only_so_many_bytes_of_one_stream_of_a_session(make, stream):
+    store, large, taken = make(length=240), b"x" * (6 * 1024**2), 0
+    for seq in range(20):
+        with suppress(QueueFull):
+            store.put(SESSION, StoredFrame(seq, float(seq), large, stream))
+            taken += 1
+    waiting = store.waiting(SESSION, stream)
+    assert waiting * len(large) <= MOST_BYTES + len(large)
+    assert waiting + store.thinned(SESSION) == taken
+    assert taken == (20 if stream == "frame" else waiting)
+    store.discard(SESSION, store.numbers(SESSION, stream), stream)
+    assert store.put(SESSION, StoredFrame(99, 99.0, large, stream)) == 0
+
+
+def test_it_tells_how_many_of_what_it_removes_still_waited(store):
+    for seq in range(3):
+        store.put(SESSION, frame(seq))
+    assert store.discard(SESSION, [0, 1, 7]) == 2
+    assert store.discard(SESSION, [0, 1]) == 0
 
 
 @pytest.mark.parametrize(("chosen", "kind"), [("spool", DirectorySpool), ("redis", RedisFrameStore)])

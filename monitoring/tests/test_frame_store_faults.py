@@ -125,7 +125,7 @@ def test_a_queue_in_redis_has_an_end_in_time_that_moves_on(tmp_path):
         for key in keys:
             client.expire(key, 10)
         RedisFrameStore(server.url, 500, 3600).put(SESSION, frame(2))
-        assert len(keys) == 2
+        assert len(keys) == 3
         assert all(7100 < client.ttl(key) <= 7200 for key in keys)
         for key in keys:
             client.delete(key)  # as if they had expired
@@ -162,7 +162,7 @@ def test_what_was_thinned_out_is_counted_though_whoever_thinned_it_died(settings
     )
     assert gone > 0
     assert SessionMonitor.objects.get().frames_skipped == 0
-    analysis.analyze_waiting(session_id=session.pk)
+    analysis.analyze_waiting(session_ids=[session.pk])
     monitor = SessionMonitor.objects.get()
     assert (monitor.frames_skipped, monitor.frames_analysed) == (gone, 30 - gone)
     count_thinned(session_id=session.pk)

@@ -245,10 +245,13 @@ def test_fewer_are_tried_until_it_holds():
         def level(self, candidates):
             return level(candidates, thinned=int(candidates > 50))
 
-    tried = find_level(Bench(), 60, lambda step: None)
+    tried = find_level(Bench(), 60, 300, lambda step: None)
 
     assert [one.candidates for one in tried] == [60, 54, 48]
     assert tried[-1].holds
+    more = find_level(Bench(), 40, 300, lambda step: None)
+    assert [one.candidates for one in more] == [56, 40, 45, 50]  # what held comes last, the most of it at the end
+    assert [one.candidates for one in find_level(Bench(), 2, 2, lambda step: None)] == [2]
 
 
 def test_the_halls_policy_sets_holds_aside_and_looks_for_no_silence():

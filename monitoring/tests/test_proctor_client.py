@@ -36,6 +36,12 @@ FULLSCREEN = """new Promise((resolve) => {
   void document.documentElement.requestFullscreen();
 })"""
 CAPTURED = "client.stats.acked + client.stats.waiting"
+CLOCK_OFF = """{
+  const right = Date.now;
+  Date.now = () => right() + 5 * 3600 * 1000;
+  // A worker would still have the right time.
+  delete globalThis.OffscreenCanvas;
+}"""
 LONGEST_STEP_S = 2.5
 """Pictures are a second apart; a machine that runs tests may be late."""
 
@@ -79,8 +85,12 @@ def sitting(server):
     return Sitting(server)
 
 
+def begun(sitting, **options):
+    return {"session": sitting.id, "token": sitting.token, "options": options}
+
+
 def begin(page, sitting, **options):
-    page.evaluate(BEGIN, {"session": sitting.id, "token": sitting.token, "options": options})
+    page.evaluate(BEGIN, begun(sitting, **options))
 
 
 def state(page):
@@ -230,6 +240,19 @@ def test_a_camera_that_is_taken_away_is_told_and_opened_again(page, sitting):
     assert codes(page) == ["camera_lost", "camera_back"]
 
 
+def test_a_worker_that_breaks_takes_no_picture_with_it(page, sitting):
+    begin(page, sitting, sound=False)
+    wait_for(page, "client.stats.acked >= 3")
+    assert page.evaluate("client.background.encodes && !client.watching.camera.isOnPage")
+    page.evaluate("client.background.worker.dispatchEvent(new ErrorEvent('error'))")
+    before = page.evaluate("client.stats.acked")
+    wait_for(page, f"client.stats.acked >= {before + 4}", 15)
+    assert page.evaluate("client.watching.camera.isOnPage")
+    times = end(page, sitting)
+    assert max(steps(times)) < LONGEST_STEP_S
+    assert codes(page) == []
+
+
 def test_devices_are_measured_in_the_words_of_the_system_check(page):
     script = """(async () => {
       const { ProctorClient } = await import("/static/proctor/proctor-client.js");
@@ -288,6 +311,25 @@ def test_a_proxy_that_answers_for_the_server_ends_nothing(page, sitting, line):
     assert max(steps(times)) < LONGEST_STEP_S
 
 
+def test_a_token_that_is_not_taken_is_asked_for_again(page, sitting):
+    page.evaluate(BEGIN.replace("() => token", "(refused) => (refused ? token : 'old')"), begun(sitting))
+    wait_for(page, "client.stats.acked >= 4")
+    end(page, sitting)
+    assert codes(page) == []
+
+
+def test_without_a_good_token_everything_is_kept_until_there_is_one(page, sitting):
+    page.evaluate("globalThis.token = 'old'")
+    page.evaluate(BEGIN.replace("() => token", "() => globalThis.token"), begun(sitting))
+    wait_for(page, "told.filter(({ name, state }) => name === 'state' && state === 'connecting').length >= 5", 60)
+    assert codes(page) == ["sign_in"]
+    assert page.evaluate("client.state !== 'closed' && client.stream.active")
+    page.evaluate("token => { globalThis.token = token; client.reconnect(); }", sitting.token)
+    wait_for(page, "client.state === 'online'", 10)
+    times = end(page, sitting)
+    assert len(times) >= 5 and max(steps(times)) < LONGEST_STEP_S
+
+
 def test_a_server_that_is_killed_and_comes_back_misses_nothing(page, sitting, server):
     begin(page, sitting)
     wait_for(page, "client.stats.acked >= 4")
@@ -308,6 +350,20 @@ def test_where_sockets_are_blocked_everything_goes_by_calls(page, sitting, line)
     times = end(page, sitting)
     assert max(steps(times)) < LONGEST_STEP_S
     assert ("PASTE", {"characters": 3}) in events(sitting)
+
+
+def test_without_a_socket_the_time_is_right_though_the_own_clock_is_hours_off(page, sitting, line):
+    line.carries_sockets = False
+    page.evaluate(CLOCK_OFF)
+    begin(page, sitting)
+    wait_for(page, "client.state === 'fallback'", 60)
+    wait_for(page, "client.stats.acked >= 10")
+    times = end(page, sitting)
+    assert len(times) >= 5 and max(abs(at - time.time()) for at in times) < 120
+    occurred = "(julianday(occurred_at) - 2440587.5) * 86400"
+    told = rows(sitting, "monitoring_monitoringlog", occurred, "AND source = 'browser'")
+    assert told and max(abs(at - time.time()) for (at,) in told) < 120
+    assert codes(page) == []
 
 
 def test_without_a_socket_and_pictures_calls_say_that_somebody_is_there(page, sitting, line):
@@ -342,6 +398,8 @@ def test_a_page_that_is_loaded_again_sends_what_the_one_before_it_captured(page,
     found = set(rows(sitting, "monitoring_observation", "stream, seq"))
     assert {(stream, seq) for stream, seq in waiting if stream != "event"} <= found
     assert events(sitting, "TAB_SWITCH", "NETWORK_GAP") == []
+    # Nobody switched them off.
+    assert sorted(events(sitting, "CAMERA_ON", "MIC_ON")) == [("CAMERA_ON", {}), ("MIC_ON", {})]
 
 
 def test_stopping_on_a_dead_line_keeps_what_could_not_be_sent(page, sitting, line):
@@ -538,7 +596,7 @@ def test_numbers_begin_with_the_time_and_below_those_of_the_server(page):
 def test_it_knows_up_to_where_everything_was_acknowledged(page):
     script = """
       for (const at of [1, 2, 3]) add(at);
-      const taken = [await outbox.take({ media: true }), await outbox.take({ media: true })];
+      const taken = [await outbox.take(), await outbox.take()];
       outbox.acked("frame", taken[1].seq);
       const before = outbox.lastAcked.frame;
       outbox.acked("frame", taken[0].seq);
@@ -549,7 +607,7 @@ def test_it_knows_up_to_where_everything_was_acknowledged(page):
 def test_what_arrived_though_the_line_broke_is_not_sent_again(page):
     script = """
       add(1);
-      const item = await outbox.take({ media: true });
+      const item = await outbox.take();
       outbox.allAgain();
       const waiting = outbox.length;
       outbox.acked("frame", item.seq);

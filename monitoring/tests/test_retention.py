@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Role
 from exams.models import ExamSession
-from monitoring import clearing, tasks
+from monitoring import clearing, retention, tasks
 from monitoring.models import (
     Assessment,
     Evidence,
@@ -55,6 +55,24 @@ def test_pictures_reports_and_observations_go_and_the_record_stays(session, djan
     assert (Assessment.objects.get().risk_score, SuspiciousActivity.objects.count()) == (score, 1)
     assert sessions_to_thin_out() == []
     assert remove_evidence(session_id=session.pk) is False
+
+
+def test_all_that_is_due_goes_in_one_round_and_one_that_fails_keeps_no_other(monkeypatch, caplog):
+    sessions = [make_session(ended_after_s=10) for _ in range(5)]
+    for number, session in enumerate(sessions):
+        aged(session, YEAR + timedelta(days=5 - number))
+    real = retention.remove_evidence
+
+    def remove(*, session_id):
+        if session_id == sessions[0].pk:
+            raise OSError("the storage is away")
+        return real(session_id=session_id)
+
+    monkeypatch.setattr(retention, "AT_ONCE", 2)
+    monkeypatch.setattr(retention, "remove_evidence", remove)
+    tasks.remove_old_evidence()
+    assert sessions_to_thin_out() == [sessions[0].pk]
+    assert "could not be removed" in caplog.text
 
 
 def test_nothing_goes_before_its_time_or_soon_after_a_decision(session, settings):

@@ -9,7 +9,7 @@ from exams.policy import PolicyError, parse_policy
 from exams.services import add_policy_version
 from monitoring import silence
 from monitoring.frame_store import StoredFrame, frame_store
-from monitoring.models import Assessment, SessionMonitor, Silence, SuspiciousActivity
+from monitoring.models import Assessment, MonitoringLog, SessionMonitor, Silence, SuspiciousActivity
 from monitoring.rescoring import rescore_session
 from monitoring.review import decide_activity
 from monitoring.services import finish_monitoring, record_event
@@ -191,6 +191,18 @@ def test_pictures_that_come_late_leave_what_they_do_not_cover():
     assert live.spans() == [(SILENT, -28, 50)]
     live.send(-20, 20)
     assert live.spans() == [(SILENT, -20, 20), (SILENT, 20, 50)]
+
+
+def test_pictures_that_come_long_after_leave_a_word_in_the_log():
+    live = Live()
+    live.live(0, 10, 20)
+    live.beat(20)
+    live.send(1)
+    assert not MonitoringLog.objects.exists()
+    live.send(-45, -44)
+    log = MonitoringLog.objects.get()
+    assert (log.event_type, log.source, log.detail["pictures"]) == (SILENT, "server", 2)
+    assert log.detail["pictures_came_late_s"] >= 44
 
 
 def test_what_was_judged_stays_with_its_verdict():

@@ -112,6 +112,7 @@ def crash_postgres(shape: Shape, candidate: Streamer) -> None:
 def fill_storage(shape: Shape, candidate: Streamer) -> None:
     with shape.full_storage():
         wait_until(lambda: "storage_unavailable" in candidate.refusals, 30)
+        time.sleep(3)  # the worker gets done with what it has in hand, and cannot say so
 
 
 FAULTS = {

@@ -25,8 +25,8 @@ def load_tasks():
 def test_every_task_goes_to_a_queue_that_is_served():
     found = {name: app.amqp.router.route({}, name)["queue"].name for name in load_tasks()}
     assert set(found.values()) == set(QUEUES)
-    assert found["monitoring.tasks.analyze_session"] == "vision"
-    assert found["monitoring.tasks.analyze_sound"] == "audio"
+    assert found["monitoring.tasks.analyze_sessions"] == "vision"
+    assert found["monitoring.tasks.analyze_sounds"] == "audio"
     assert found["reports.tasks.make_session_report"] == "reports"
     assert found["monitoring.tasks.sweep"] == "default"
 

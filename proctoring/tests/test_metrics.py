@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from exams.lifecycle import move_session
 from exams.models import SessionStatus
-from monitoring import meters, services
+from monitoring import meters, observing, services
 from monitoring.frame_store import StoredFrame, StoreUnavailable, frame_store
 from monitoring.tests.factories import START, facts, make_session
 from monitoring.tests.live import Live
@@ -177,9 +177,9 @@ def test_pictures_senses_and_activities_are_counted(client, django_capture_on_co
     services.count_frames(session_id=live.session.pk, total=20)
     base, two = live.zero.timestamp(), facts(0, faces=2)
     seen = [replace(two, seq=at, captured_at=base + at, timings_ms={"faces": 12.5}) for at in range(20)]
-    lost = [services.Unreadable(99, base + 30, "broken")]
+    lost = [observing.Unreadable(99, base + 30, "broken")]
     with django_capture_on_commit_callbacks(execute=True):
-        services.record_observations(session_id=live.session.pk, batch=services.Batch(facts=seen, unreadable=lost))
+        observing.record_observations(batches={live.session.pk: observing.Batch(facts=seen, unreadable=lost)})
     assert own("proctoring_frames_total", outcome="received") == before["received"] + 20
     assert own("proctoring_frames_total", outcome="analysed") == before["analysed"] + 20
     assert own("proctoring_frames_total", outcome="unusable") == before["unusable"] + 1
@@ -188,7 +188,7 @@ def test_pictures_senses_and_activities_are_counted(client, django_capture_on_co
     assert own("proctoring_sense_seconds_count", sense="faces") == before["faces"] + 20
     # The same again changes no row, and no figure.
     with django_capture_on_commit_callbacks(execute=True):
-        services.record_observations(session_id=live.session.pk, batch=services.Batch(facts=seen))
+        observing.record_observations(batches={live.session.pk: observing.Batch(facts=seen)})
     assert own("proctoring_frames_total", outcome="analysed") == before["analysed"] + 20
     assert figures(client)["proctoring_frames_total", "analysed"] == before["analysed"] + 20
 

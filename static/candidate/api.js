@@ -61,9 +61,14 @@ export class Api extends EventTarget {
     return this.#fetch("POST", path, body, "");
   }
 
-  /** Return a token that lives for a while. @returns {Promise<string>} */
-  async token() {
+  /**
+   * Return a token that lives for a while.
+   * @param {string} [refused] one that the server did not take, whatever this machine's clock says of it
+   * @returns {Promise<string>}
+   */
+  async token(refused = "") {
     if (!this.access || Date.now() > this.expiresAt - 5000) await this.refresh(this.access);
+    else if (refused) await this.refresh(refused);
     return this.access;
   }
 
@@ -79,6 +84,11 @@ export class Api extends EventTarget {
   /** Say whether there is something to sign in with after a reload. */
   get mayReturn() {
     return sessionStorage.getItem(KEPT) !== null;
+  }
+
+  /** The server takes these tokens no longer: have somebody sign in. */
+  giveUp() {
+    this.#signedOut(sessionStorage.getItem(KEPT));
   }
 
   /** Forget the tokens here and at the server. */
@@ -104,12 +114,18 @@ export class Api extends EventTarget {
       if (!refresh) throw new ApiError(401, { code: "not_authenticated", detail: text("signed_out") });
       this.keep(await this.open("auth/refresh", { refresh }));
     } catch (error) {
-      if (error.status === 401) {
-        this.#forget();
-        this.dispatchEvent(new Event("signedout"));
-      } else this.#later(AGAIN_MS);
+      // After an answer that got lost the token is used up, as it is after a sign-out: only a sign-in helps.
+      if (error.status === 401) this.#signedOut(refresh);
+      else this.#later(AGAIN_MS);
       throw error;
     }
+  }
+
+  /** Tell it once: whoever signs in at the moment must not be disturbed by calls that go on being refused. */
+  #signedOut(refresh) {
+    if (refresh === null || refresh !== sessionStorage.getItem(KEPT)) return;
+    this.#forget();
+    this.dispatchEvent(new Event("signedout"));
   }
 
   #forget() {

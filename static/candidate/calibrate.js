@@ -2,7 +2,8 @@
  * Five points of the screen that the candidate looks at; a picture taken at each lets the server measure head and eyes.
  * @module
  */
-import { closeDevices, openDevices, takePicture } from "./devices.js";
+import { closeStream } from "../proctor/devices.js";
+import { openDevices, takePicture } from "./devices.js";
 import { at, busy, section, show, text } from "./dom.js";
 
 const POINTS = Object.freeze([
@@ -42,7 +43,7 @@ async function lookAtPoints() {
     await video.play();
     return await askPoints(() => takePicture(video));
   } finally {
-    closeDevices(stream);
+    closeStream(stream);
   }
 }
 

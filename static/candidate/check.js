@@ -2,7 +2,8 @@
  * The system check: what camera, microphone and connection give, shown while it is measured and judged by the server.
  * @module
  */
-import { Level, brightnessOf, closeDevices, openDevices, roundTrip, screenCount, takePicture } from "./devices.js";
+import { Level, brightnessOf, closeStream, screenCount } from "../proctor/devices.js";
+import { openDevices, roundTrip, takePicture } from "./devices.js";
 import { at, busy, make, section, show, text } from "./dom.js";
 
 const LOOK_MS = 300;
@@ -81,8 +82,8 @@ class Measuring {
   /** Switch everything off. */
   close() {
     clearInterval(this.timer);
-    this.level?.close();
-    closeDevices(this.stream);
+    void this.level?.close();
+    closeStream(this.stream);
     at("check-video").srcObject = null;
   }
 }

@@ -1,20 +1,24 @@
 /**
- * Camera and microphone before the exam: opening them, and measuring what they give.
+ * Camera and microphone before the exam: what the page adds to the library that watches during it.
  * @module
  */
+import { drawn, openStream } from "../proctor/devices.js";
 import { text } from "./dom.js";
 
-const VIDEO = { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" };
-const FAULTS = { NotAllowedError: "camera_denied", NotFoundError: "camera_missing", NotReadableError: "camera_busy" };
-const LEAST_DBFS = -100;
+const SAYS = {
+  denied: "camera_denied",
+  missing: "camera_missing",
+  busy: "camera_busy",
+  insecure: "insecure",
+  failed: "device_failed",
+};
 
 /** Camera or microphone that cannot be opened; `detail` says what to do. */
 export class DeviceProblem extends Error {
-  /** @param {string} name of the sentence */
-  constructor(name) {
-    super(name);
-    this.detail = text(name);
-    this.missing = name === "camera_missing";
+  /** @param {{code: string}} cause what the library says */
+  constructor(cause) {
+    super(cause.code, { cause });
+    this.detail = text(SAYS[cause.code] ?? SAYS.failed);
   }
 }
 
@@ -24,17 +28,11 @@ export class DeviceProblem extends Error {
  * @returns {Promise<MediaStream>}
  */
 export async function openDevices({ sound }) {
-  if (!navigator.mediaDevices) throw new DeviceProblem("insecure");
   try {
-    return await navigator.mediaDevices.getUserMedia({ video: VIDEO, audio: sound });
+    return await openStream({ video: true, audio: sound });
   } catch (error) {
-    throw new DeviceProblem(FAULTS[error.name] ?? "device_failed");
+    throw new DeviceProblem(error);
   }
-}
-
-/** Switch everything of a stream off. @param {MediaStream|null} stream */
-export function closeDevices(stream) {
-  for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
 /**
@@ -43,53 +41,7 @@ export function closeDevices(stream) {
  * @returns {string} a data: URL
  */
 export function takePicture(video) {
-  const canvas = drawn(video, video.videoWidth, video.videoHeight);
-  return canvas.toDataURL("image/jpeg", 0.92);
-}
-
-/**
- * Return how bright the picture is, from 0 (black) to 1 (white).
- * @param {HTMLVideoElement} video
- * @returns {number|null} null before the first picture
- */
-export function brightnessOf(video) {
-  if (!video.videoWidth) return null;
-  const { data } = drawn(video, 64, 48).getContext("2d").getImageData(0, 0, 64, 48);
-  let sum = 0;
-  for (let at = 0; at < data.length; at += 4) sum += 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
-  return sum / (data.length / 4) / 255;
-}
-
-/** Listens to a microphone: how loud it is now, and how loud it was at most. */
-export class Level {
-  loudest = LEAST_DBFS;
-
-  /** @param {MediaStream} stream */
-  constructor(stream) {
-    this.context = new AudioContext();
-    this.analyser = this.context.createAnalyser();
-    this.context.createMediaStreamSource(stream).connect(this.analyser);
-    this.samples = new Float32Array(this.analyser.fftSize);
-  }
-
-  /** Return the peak of the newest moment. @returns {number} dBFS */
-  now() {
-    this.analyser.getFloatTimeDomainData(this.samples);
-    const peak = this.samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
-    const level = Math.max(LEAST_DBFS, 20 * Math.log10(peak || 1e-9));
-    this.loudest = Math.max(this.loudest, level);
-    return level;
-  }
-
-  /** Forget what was louder than this. @param {number} dbfs */
-  forget(dbfs) {
-    this.loudest = Math.min(this.loudest, dbfs);
-  }
-
-  /** Stop listening. */
-  close() {
-    void this.context.close();
-  }
+  return drawn(video).toDataURL("image/jpeg", 0.92);
 }
 
 /** Return how long the server's answer takes, in ms: the best of three, null without one. */
@@ -106,15 +58,4 @@ export async function roundTrip() {
     best = best === null ? took : Math.min(best, took);
   }
   return best;
-}
-
-/** Return how many screens there seem to be; null where the browser does not tell. @returns {number|null} */
-export function screenCount() {
-  return typeof screen.isExtended === "boolean" ? (screen.isExtended ? 2 : 1) : null;
-}
-
-function drawn(video, width, height) {
-  const canvas = Object.assign(document.createElement("canvas"), { width, height });
-  canvas.getContext("2d", { willReadFrequently: true }).drawImage(video, 0, 0, width, height);
-  return canvas;
 }

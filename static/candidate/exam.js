@@ -3,15 +3,17 @@
  * @module
  */
 import { Clock } from "./clock.js";
+import { DeviceProblem } from "./devices.js";
 import { announce, at, busy, section, show, text, timeOfDay } from "./dom.js";
-import { say, unsay, showEarlier, showMessage, showNoted } from "./log.js";
+import { readEarlier, say, showEarlier, showMessage, showNoted, unsay } from "./log.js";
 import { isOver } from "./outcome.js";
 import { prepareOwnPicture } from "./own.js";
 import { Desk, askToFinish } from "./problems.js";
 
 const CLIENT = "../proctor/proctor-client.js";
 const ASK_MS = 60_000;
-const DEVICE_FAULTS = { denied: "camera_denied", missing: "camera_missing", busy: "camera_busy" };
+/** The server closes a session whose time is up within half a minute. */
+const ASK_AT_END_MS = 5000;
 const DEVICE = "device";
 /** What the candidate is told of a problem, and what was only about a problem that is over. */
 const PROBLEMS = {
@@ -33,6 +35,7 @@ export class Sitting {
   greeted = false;
   stopped = false;
   over = false;
+  isEnded = false;
 
   /** @param {import("./api.js").Api} api @param {object} session as `GET sessions/{id}` tells it */
   constructor(api, session) {
@@ -49,7 +52,7 @@ export class Sitting {
     this.client = new ProctorClient({
       baseUrl: "",
       session: this.session.id,
-      getToken: () => this.api.token(),
+      getToken: (refused) => this.api.token(refused),
       ticket: null,
       videoElement: at("own-video"),
       sound: true,
@@ -60,7 +63,7 @@ export class Sitting {
     try {
       await this.client.openDevices();
     } catch (error) {
-      throw Object.assign(error, { detail: text(DEVICE_FAULTS[error.code] ?? "device_failed") });
+      throw new DeviceProblem(error);
     }
   }
 
@@ -71,21 +74,26 @@ export class Sitting {
       onLastCall: () => void this.desk.answers.sendAll().catch(() => {}),
       onEnd: () => void this.#timeIsUp(),
     });
-    at("exam-title").textContent = this.session.exam.title;
-    this.#prepareButtons();
-    prepareOwnPicture();
-    await this.desk.open();
+    try {
+      await this.#begin();
+      return await this.ended;
+    } finally {
+      this.over = true;
+      await this.#close();
+    }
+  }
+
+  /** Make room for signing in again; all goes on meanwhile. */
+  stepAside() {
+    // What is modal would keep everybody from the form.
+    if (at("finish").open) at("finish").close();
+  }
+
+  /** Show the exam again, after the same candidate has signed in again. */
+  comeBack() {
     show("exam");
-    addEventListener("beforeunload", warn);
-    this.#learn(this.session);
-    this.#listen();
-    await this.client.start();
-    void this.#showWhatWas();
-    this.asking = setInterval(() => void this.ask(), ASK_MS);
-    const ended = await this.ended;
-    this.over = true;
-    await this.#close();
-    return ended;
+    this.client.reconnect();
+    void this.ask();
   }
 
   /** Ask the server how the session stands. */
@@ -95,6 +103,25 @@ export class Sitting {
     } catch {
       // The line's own state says that the server is not reached.
     }
+  }
+
+  async #begin() {
+    at("exam-title").textContent = this.session.exam.title;
+    this.#prepareButtons();
+    prepareOwnPicture();
+    const [earlier] = await Promise.all([readEarlier(this.api, this.session.id), this.desk.open()]);
+    showEarlier(earlier);
+    show("exam");
+    addEventListener("beforeunload", warn);
+    this.#askEvery(ASK_MS);
+    this.#learn(this.session);
+    this.#listen();
+    await this.client.start();
+  }
+
+  #askEvery(ms) {
+    clearInterval(this.asking);
+    this.asking = setInterval(() => void this.ask(), ms);
   }
 
   #listen() {
@@ -107,7 +134,8 @@ export class Sitting {
       void this.ask();
     });
     on("problem", ({ code }) => {
-      if (code in PROBLEMS) say(text(PROBLEMS[code]), DEVICE);
+      if (code === "sign_in") this.api.giveUp();
+      else if (code in PROBLEMS) say(text(PROBLEMS[code]), DEVICE);
       else if (OVER.has(code)) unsay(DEVICE);
     });
   }
@@ -136,7 +164,7 @@ export class Sitting {
     const before = this.session.status;
     this.session = { ...this.session, ...session };
     if (isOver(session)) {
-      this.end({ ...session, reason: this.reason });
+      this.#end({ ...session, reason: this.reason });
       return;
     }
     const paused = session.status === "paused";
@@ -197,7 +225,12 @@ export class Sitting {
       stop: () => this.#stop(),
       goOn: () => this.#startAgain(),
     });
-    if (ended) this.end(ended);
+    if (ended) this.#end(ended);
+  }
+
+  #end(session) {
+    this.isEnded = true;
+    this.end(session);
   }
 
   async #stop() {
@@ -219,9 +252,7 @@ export class Sitting {
     this.desk.allow(false);
     announce(text("time_up"));
     await this.ask();
-    // The server closes the session within half a minute.
-    clearInterval(this.asking);
-    this.asking = setInterval(() => void this.ask(), 5000);
+    if (!this.isEnded) this.#askEvery(ASK_AT_END_MS);
   }
 
   async #close() {
@@ -231,7 +262,7 @@ export class Sitting {
     this.desk.allow(false);
     if (at("finish").open) at("finish").close();
     await this.#stop().catch(() => {});
-    await this.client.forget().catch(() => {});
+    if (this.isEnded) await this.client.forget().catch(() => {});
   }
 
   #message({ text: says, time }, options) {
@@ -239,14 +270,6 @@ export class Sitting {
     if (this.#messages.has(key)) return;
     this.#messages.add(key);
     showMessage({ text: says, time }, options);
-  }
-
-  async #showWhatWas() {
-    try {
-      showEarlier((await this.api.get(`sessions/${this.session.id}/activities?page_size=200`)).results);
-    } catch {
-      // The list begins with what comes from now on.
-    }
   }
 }
 
@@ -279,7 +302,12 @@ export async function askToBegin(api, session, exam) {
         const sitting = new Sitting(api, session);
         // The clock must not run while the browser still asks for the camera.
         await sitting.openDevices();
-        if (!running) sitting.session = await api.post(`sessions/${session.id}/begin`);
+        try {
+          if (!running) sitting.session = await api.post(`sessions/${session.id}/begin`);
+        } catch (error) {
+          await sitting.client.stop();
+          throw error;
+        }
         resolve(sitting);
       });
   });

@@ -5,19 +5,43 @@
 import { announce, at, make, text, timeOfDay } from "./dom.js";
 
 const MOST_SHOWN = 200;
+/** How much was typed comes every minute and says nothing; messages have a list of their own. */
+const LEFT_OUT = new Set(["ACTIVITY", "PROCTOR_MESSAGE"]);
 
-/** Show what was noted before this page was opened. @param {{label: string, count: number, last_at: string}[]} rows */
-export function showEarlier(rows) {
-  const newestFirst = [...rows].sort((one, other) => (one.last_at < other.last_at ? 1 : -1));
-  for (const { label, count, last_at: time } of newestFirst.reverse()) {
-    add("log", count > 1 ? text("log_count", { event: label, count }) : label, time);
+/** @typedef {{kind: string, label: string, count: number, last_at: string}} Earlier */
+
+/**
+ * Return what has been noted so far: what was reported and, as in the messages of the socket, what was found besides.
+ * @param {import("./api.js").Api} api @param {string} session
+ * @returns {Promise<Earlier[]>} empty where it cannot be had
+ */
+export async function readEarlier(api, session) {
+  const read = async (list) => (await api.get(`sessions/${session}/${list}?page_size=200`)).results;
+  try {
+    const [logs, found] = await Promise.all([read("logs"), read("activities")]);
+    const reported = new Set(logs.map(({ event_type: kind }) => kind));
+    return [
+      ...logs.map(({ event_type: kind, ...row }) => ({ kind, ...row })),
+      ...found.filter(({ kind }) => !reported.has(kind)),
+    ];
+  } catch {
+    return [];
   }
 }
 
-/** Show what the server noted just now. @param {{data: {event: string, time: string}[]}} message */
+/** Show what was noted before this page was opened. @param {Earlier[]} rows */
+export function showEarlier(rows) {
+  const oldestFirst = [...rows].sort((one, other) => Date.parse(one.last_at) - Date.parse(other.last_at));
+  for (const { kind, label, count, last_at: time } of oldestFirst) {
+    if (!LEFT_OUT.has(kind)) add("log", count > 1 ? text("log_count", { event: label, count }) : label, time);
+  }
+}
+
+/** Show what the server noted just now. @param {{data: {event: string, kind: string, time: string}[]}} message */
 export function showNoted({ data }) {
-  for (const { event, time } of data) add("log", event, time);
-  if (data.length) announce(text("log_new", { event: data.map(({ event }) => event).join(", ") }));
+  const told = data.filter(({ kind }) => !LEFT_OUT.has(kind));
+  for (const { event, time } of told) add("log", event, time);
+  if (told.length) announce(text("log_new", { event: told.map(({ event }) => event).join(", ") }));
 }
 
 /** Show a message of the proctor, on top until it is closed if it is new. */

@@ -13,11 +13,31 @@ import { prepareSignIn } from "./signin.js";
 
 const api = new Api();
 const code = document.body.dataset.exam;
+/** The exam that is being sat, and by whom. */
+let running = null;
 
-/** Go on after signing in. @param {{full_name: string, email: string, roles: string[]}} user */
-async function enter(user) {
+/** @typedef {{id: string, full_name: string, email: string, roles: string[]}} User */
+
+/** Go on after signing in: with the exam that is being sat, or from the beginning. @param {User} user */
+async function signedIn(user) {
+  if (!running) return attempt(() => enter(user));
+  if (user.id === running.user.id) {
+    showUser(user);
+    return running.sitting.comeBack();
+  }
+  // Somebody else must not sit on in it. What was not sent yet waits for whose it is.
+  removeEventListener("beforeunload", warn);
+  return location.reload();
+}
+
+function showUser(user) {
   at("who").textContent = user.full_name || user.email;
   at("who").hidden = at("sign-out").hidden = false;
+}
+
+/** Begin with who has signed in. @param {User} user */
+async function enter(user) {
+  showUser(user);
   if (await alignLanguage(user)) return undefined;
   if (!user.roles.includes("candidate")) return wrong(text("not_candidate"));
   const [exams, sessions] = await Promise.all([
@@ -27,7 +47,7 @@ async function enter(user) {
   const own = exams.results.filter((exam) => exam.seen_as === "candidate");
   if (!code) return showExams(own, sessions.results);
   if (!own.length) return wrong(text("no_such_exam"));
-  return sit(own[0], sessions.results);
+  return sit(user, own[0], sessions.results);
 }
 
 function wrong(says) {
@@ -66,15 +86,24 @@ function link(exam, part, name) {
 }
 
 /** Sit an exam, or show what came of it. */
-async function sit(exam, sessions) {
+async function sit(user, exam, sessions) {
   const open = sessions.find((session) => !isOver(session));
   const spent = exam.max_attempts !== null && sessions.length >= exam.max_attempts;
   if (!open && sessions.length && (spent || location.hash === "#outcome")) return showOutcome(api, sessions[0]);
   const session = open ? await api.get(`sessions/${open.id}`) : await create(exam);
-  const running = session.status === "active" || session.status === "paused";
-  if (!running && exam.requires_check) await prepare(session);
+  const began = session.status === "active" || session.status === "paused";
+  if (!began && exam.requires_check) await prepare(session);
   const sitting = await askToBegin(api, await api.get(`sessions/${session.id}`), exam);
-  return showOutcome(api, await sitting.run());
+  return showOutcome(api, await run(sitting, user));
+}
+
+async function run(sitting, user) {
+  running = { sitting, user };
+  try {
+    return await sitting.run();
+  } finally {
+    running = null;
+  }
 }
 
 async function create(exam) {
@@ -139,13 +168,13 @@ function prepareLanguages() {
 
 async function begin() {
   prepareLanguages();
-  prepareSignIn(api, (user) => attempt(() => enter(user)));
+  prepareSignIn(api, signedIn);
   at("sign-out").addEventListener("click", () => busy(section("signin"), async () => {
     await api.signOut();
     location.reload();
   }));
   api.addEventListener("signedout", () => {
-    removeEventListener("beforeunload", warn);
+    running?.sitting.stepAside();
     at("who").hidden = at("sign-out").hidden = true;
     show("signin");
     notice(text("signed_out"));

@@ -2,8 +2,9 @@
  * Signing in, by password or by face, and registering.
  * @module
  */
+import { closeStream } from "../proctor/devices.js";
+import { openDevices, takePicture } from "./devices.js";
 import { at, busy, section, show, text } from "./dom.js";
-import { closeDevices, openDevices, takePicture } from "./devices.js";
 
 const PICTURES_WANTED = 2;
 
@@ -15,7 +16,8 @@ const PICTURES_WANTED = 2;
 export function prepareSignIn(api, onSignedIn) {
   const enter = async (answer) => {
     api.keep(answer);
-    await onSignedIn(answer.user);
+    // What follows may be the whole exam; the form is wanted again where it is interrupted.
+    await Promise.race([anotherStep(), onSignedIn(answer.user)]);
   };
   at("signin-form").addEventListener("submit", (event) => {
     event.preventDefault();
@@ -34,6 +36,17 @@ export function prepareSignIn(api, onSignedIn) {
   for (const button of document.querySelectorAll("[data-go]")) {
     button.addEventListener("click", () => show(button.dataset.go));
   }
+}
+
+/** Return once a step was shown. @returns {Promise<void>} */
+function anotherStep() {
+  return new Promise((resolve) => {
+    const observer = new MutationObserver(() => {
+      observer.disconnect();
+      resolve();
+    });
+    observer.observe(document.body, { attributeFilter: ["data-shown"] });
+  });
 }
 
 async function register(api, form, enter) {
@@ -70,7 +83,7 @@ function prepareFace(api, enter) {
   const video = at("face-video");
   let state = null;
   const end = () => {
-    closeDevices(state?.stream ?? null);
+    closeStream(state?.stream ?? null);
     state = null;
     video.srcObject = null;
     at("face-preview").hidden = true;

@@ -12,6 +12,8 @@ export class Background {
   #waiting = [];
   /** Called at each beat. */
   onBeat = () => {};
+  /** Called when the worker broke: what it was given to read is gone with it. */
+  onAlone = () => {};
 
   /**
    * Start the worker, and return when it is known whether there is one.
@@ -24,7 +26,7 @@ export class Background {
       // Beside this file, so that a page whose policy allows workers of its own host needs no more than that.
       background.worker = new Worker(new URL("worker.js", import.meta.url), { type: "module" });
       background.worker.onmessage = ({ data }) => background.#hear(data);
-      background.worker.onerror = () => background.#goOnAlone(ms);
+      background.worker.onerror = () => background.#goOnAlone();
     } catch {
       background.worker = null;
     }
@@ -40,6 +42,7 @@ export class Background {
 
   /** Beat so often. @param {number} ms */
   setBeat(ms) {
+    this.ms = ms;
     clearInterval(this.timer);
     if (this.worker) this.worker.postMessage({ type: "beat", ms });
     else this.timer = setInterval(() => this.#beat(), ms);
@@ -71,7 +74,7 @@ export class Background {
   close() {
     clearInterval(this.timer);
     this.worker?.terminate();
-    this.onBeat = () => {};
+    this.onBeat = this.onAlone = () => {};
     this.#answerAll();
   }
 
@@ -88,11 +91,12 @@ export class Background {
     for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
-  #goOnAlone(ms) {
+  #goOnAlone() {
     this.worker?.terminate();
     this.worker = null;
-    this.setBeat(ms);
+    this.setBeat(this.ms);
     this.#answerAll();
+    this.onAlone();
   }
 
   #answerAll() {

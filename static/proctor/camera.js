@@ -34,6 +34,11 @@ export class Camera {
     await this.video.play();
   }
 
+  /** Whether the page reads the camera itself. @returns {boolean} */
+  get isOnPage() {
+    return this.video !== null;
+  }
+
   /** Whether a picture is being made, and not stuck. @returns {boolean} */
   get busy() {
     return this.#asked > 0 && this.steady() - this.#asked < LATE_MS;

@@ -17,7 +17,6 @@ const SOCKET_TRIES = 3;
 const SOCKET_AGAIN_MS = 60_000;
 const ASK_STATE_MS = 15_000;
 const HTTP_TRIES = 3;
-const TICKET_TRIES = 3;
 /** Our own word for a socket that went silent; never on the wire. */
 const SILENT = 4900;
 
@@ -42,7 +41,6 @@ export class Connection {
     this.dialling = false;
     this.dialAt = 0;
     this.failedSockets = 0;
-    this.failedTickets = 0;
     this.failedCalls = 0;
     this.askAt = 0;
   }
@@ -74,7 +72,7 @@ export class Connection {
     if (this.state === "fallback") void this.#post();
   }
 
-  /** The browser says that the network is back: do not wait any longer. */
+  /** The network is back, or somebody has signed in again: do not wait any longer. */
   hurry() {
     // A hall whose switch comes back must not dial in the same moment.
     if (!this.socket) this.dialAt = Math.min(this.dialAt, this.clock.steady() + Math.random() * 1000);
@@ -128,7 +126,7 @@ export class Connection {
     if (this.greeted || !this.hello) return;
     if (this.clock.offset === null && this.clock.steady() < this.openedAt + CLOCK_MS) return;
     this.greeted = true;
-    this.failedSockets = this.failedTickets = 0;
+    this.failedSockets = 0;
     this.backoff.reset();
     this.#become("online");
   }
@@ -153,10 +151,7 @@ export class Connection {
       this.#become("closed", { code, reason });
       return;
     }
-    if (code === Close.BAD_TICKET && (this.failedTickets += 1) >= TICKET_TRIES) {
-      this.#become("closed", { code, reason });
-      return;
-    }
+    // A ticket that is no longer good is no reason to stop: the next one is asked for, with a fresh token.
     if (!greeted) this.failedSockets += 1;
     this.#later(code === Close.FLOOD ? FLOOD_REST_MS : 0);
     if (this.state === "fallback") this.dialAt = this.clock.steady() + SOCKET_AGAIN_MS * (0.75 + Math.random() / 2);
@@ -196,10 +191,6 @@ export class Connection {
 
   #noTicket(error) {
     if (this.state === "closed" || this.#isOver(error)) return;
-    if (error.status === 401 && error.code && (this.failedTickets += 1) >= TICKET_TRIES) {
-      this.#become("closed", { code: Close.BAD_TICKET, reason: error.detail });
-      return;
-    }
     this.#later((error.retryAfter ?? 0) * 1000);
     if (this.state !== "fallback") this.#become("offline", { reason: error.code });
   }

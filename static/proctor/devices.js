@@ -17,6 +17,7 @@ const FAULTS = {
 const LISTEN_MS = 1000;
 const LEAST_DBFS = -100;
 const SAMPLE = Object.freeze({ width: 64, height: 48 });
+const LISTEN_EVERY_MS = 30;
 
 /** Camera or microphone that cannot be opened; `code` is `denied`, `missing`, `busy`, `insecure` or `failed`. */
 export class DeviceError extends Error {
@@ -71,35 +72,82 @@ export async function measure(stream) {
   return { camera, microphone, screens: screenCount() };
 }
 
+/**
+ * Return what a camera shows now, not mirrored.
+ * @param {HTMLVideoElement} video
+ * @param {{width: number, height: number}} [size] in pixels, else that of the camera
+ * @returns {HTMLCanvasElement}
+ */
+export function drawn(video, size = { width: video.videoWidth, height: video.videoHeight }) {
+  const canvas = Object.assign(document.createElement("canvas"), size);
+  canvas.getContext("2d", { willReadFrequently: true }).drawImage(video, 0, 0, size.width, size.height);
+  return canvas;
+}
+
+/**
+ * Return how bright the picture is, from 0 (black) to 1 (white).
+ * @param {HTMLVideoElement} video
+ * @returns {number|null} null before the first picture
+ */
+export function brightnessOf(video) {
+  if (!video.videoWidth) return null;
+  const { data } = drawn(video, SAMPLE).getContext("2d").getImageData(0, 0, SAMPLE.width, SAMPLE.height);
+  let sum = 0;
+  for (let at = 0; at < data.length; at += 4) sum += 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
+  return sum / (data.length / 4) / 255;
+}
+
+/** Listens to a microphone: how loud it is now, and how loud it was at most, in dBFS. */
+export class Level {
+  loudest = LEAST_DBFS;
+
+  /** @param {MediaStream} stream */
+  constructor(stream) {
+    this.context = new AudioContext();
+    this.analyser = this.context.createAnalyser();
+    this.context.createMediaStreamSource(stream).connect(this.analyser);
+    this.samples = new Float32Array(this.analyser.fftSize);
+  }
+
+  /** Return the peak of the newest moment. @returns {number} */
+  now() {
+    this.analyser.getFloatTimeDomainData(this.samples);
+    const peak = this.samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), 0);
+    const level = Math.min(0, Math.max(LEAST_DBFS, 20 * Math.log10(peak || 1e-9)));
+    this.loudest = Math.max(this.loudest, level);
+    return level;
+  }
+
+  /** Forget what was louder than this. @param {number} dbfs */
+  forget(dbfs) {
+    this.loudest = Math.min(this.loudest, dbfs);
+  }
+
+  /** Stop listening. @returns {Promise<void>} */
+  close() {
+    return this.context.close();
+  }
+}
+
 async function measureCamera(stream) {
   if (!stream.getVideoTracks().length) return { available: false };
   const video = Object.assign(document.createElement("video"), { srcObject: stream, muted: true, playsInline: true });
   await video.play();
   const { videoWidth: width, videoHeight: height } = video;
-  const canvas = Object.assign(document.createElement("canvas"), SAMPLE);
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  context.drawImage(video, 0, 0, SAMPLE.width, SAMPLE.height);
-  const { data } = context.getImageData(0, 0, SAMPLE.width, SAMPLE.height);
+  const brightness = brightnessOf(video);
   video.srcObject = null;
-  let sum = 0;
-  for (let at = 0; at < data.length; at += 4) sum += 0.299 * data[at] + 0.587 * data[at + 1] + 0.114 * data[at + 2];
-  return { available: width > 0, width, height, brightness: width ? sum / (data.length / 4) / 255 : null };
+  return { available: width > 0, width, height, brightness };
 }
 
 async function measureMicrophone(stream) {
   if (!stream.getAudioTracks().length) return { available: false };
-  const context = new AudioContext();
-  const analyser = context.createAnalyser();
-  context.createMediaStreamSource(stream).connect(analyser);
-  await context.resume();
-  const samples = new Float32Array(analyser.fftSize);
-  let peak = 0;
+  const level = new Level(stream);
+  await level.context.resume();
   const until = performance.now() + LISTEN_MS;
   while (performance.now() < until) {
-    await new Promise((resolve) => setTimeout(resolve, 30));
-    analyser.getFloatTimeDomainData(samples);
-    peak = samples.reduce((most, sample) => Math.max(most, Math.abs(sample)), peak);
+    await new Promise((resolve) => setTimeout(resolve, LISTEN_EVERY_MS));
+    level.now();
   }
-  await context.close();
-  return { available: true, level_dbfs: Math.min(0, Math.max(LEAST_DBFS, 20 * Math.log10(peak || 1e-9))) };
+  await level.close();
+  return { available: true, level_dbfs: level.loudest };
 }

@@ -28,12 +28,13 @@ export class SessionCalls {
    * @param {object} options
    * @param {string} options.origin
    * @param {string} options.session
-   * @param {() => Promise<string>} options.getToken
+   * @param {(refused?: string) => string|Promise<string>} options.getToken is told which token was not taken
    * @param {import("./server-clock.js").ServerClock} options.clock learns from each answer while no socket tells better
    * @param {string} [options.language] of the server's sentences
+   * @param {() => void} [options.onSignedOut] called whenever the server takes no token that there is
    */
-  constructor({ origin, session, getToken, clock, language = "" }) {
-    Object.assign(this, { origin, session, getToken, clock, language });
+  constructor({ origin, session, getToken, clock, language = "", onSignedOut = () => {} }) {
+    Object.assign(this, { origin, session, getToken, clock, language, onSignedOut });
   }
 
   /** A new ticket for the socket. @returns {Promise<string>} */
@@ -68,7 +69,29 @@ export class SessionCalls {
   }
 
   async #call(method, path, body, type) {
-    const headers = { Authorization: `Bearer ${await this.#token()}`, Accept: "application/json" };
+    const token = await this.#token();
+    try {
+      return await this.#fetch(method, path, body, type, token);
+    } catch (error) {
+      if (!isSignedOut(error)) throw error;
+      return this.#callAgain(method, path, body, type, token, error);
+    }
+  }
+
+  /** The token was not taken, whatever its owner thinks of it: have another one. */
+  async #callAgain(method, path, body, type, refused, because) {
+    const token = await this.#token(refused);
+    try {
+      if (token === refused) throw because;
+      return await this.#fetch(method, path, body, type, token);
+    } catch (error) {
+      if (isSignedOut(error)) this.onSignedOut();
+      throw error;
+    }
+  }
+
+  async #fetch(method, path, body, type, token) {
+    const headers = { Authorization: `Bearer ${token}`, Accept: "application/json" };
     if (type) headers["Content-Type"] = type;
     if (this.language) headers["Accept-Language"] = this.language;
     const url = new URL(`/api/v1/sessions/${this.session}${path && "/"}${path}`, this.origin);
@@ -83,9 +106,9 @@ export class SessionCalls {
     return answer;
   }
 
-  async #token() {
+  async #token(refused) {
     try {
-      return await this.getToken();
+      return await this.getToken(refused);
     } catch (error) {
       throw new HttpError(0, "no_token", String(error?.message ?? error));
     }
@@ -100,4 +123,9 @@ export class SessionCalls {
 function refusal(response, answer) {
   const wait = Number(response.headers.get("Retry-After"));
   return new HttpError(response.status, answer.code ?? "", answer.detail ?? "", Number.isFinite(wait) ? wait : 0);
+}
+
+/** Told by the server itself: a proxy, or the page of a network where one has to sign in, knows no codes. */
+function isSignedOut(error) {
+  return error.status === 401 && Boolean(error.code);
 }

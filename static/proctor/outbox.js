@@ -12,8 +12,9 @@ export const LIMITS = Object.freeze({
   memory: 32 * 1024 ** 2,
 });
 
-const MOST_TRIES = 4;
 const STEPS_PER_MS = 100;
+/** An item at which the server stumbles waits so long at first and at last, so that it does not hold up the others. */
+const AGAIN_MS = Object.freeze({ first: 2000, most: 60_000 });
 
 /**
  * Choose which of many pictures stay, so that they still cover the whole time evenly; pure.
@@ -45,7 +46,7 @@ export class Outbox {
    * @param {import("./storage.js").MemoryStorage} options.storage
    * @param {import("./server-clock.js").ServerClock} options.clock
    * @param {Partial<typeof LIMITS>} [options.limits]
-   * @param {(from: number, to: number) => void} [options.onGap] called with the ms (own clock) that are lost whole
+   * @param {(from: number, to: number) => void} [options.onGap] called with the ms (own clock) of which all is lost
    * @param {() => void} [options.onFull] called when the browser keeps no more on disk
    */
   constructor({ session, storage, clock, limits = {}, onGap = () => {}, onFull = () => {} }) {
@@ -118,25 +119,41 @@ export class Outbox {
   }
 
   /**
+   * Return the item that `take` would give, as it waits; null if there is none.
+   * @param {readonly string[]} [streams] of which it may be
+   * @returns {import("./wire.js").Item & {alone?: boolean}|null}
+   */
+  next(streams = STREAMS) {
+    const now = this.clock.steady();
+    return this.waiting.find((entry) => streams.includes(entry.stream) && !(entry.notBefore > now)) ?? null;
+  }
+
+  /**
    * Return the oldest item that is to be sent, with its bytes, and count it as under way; null if there is none.
-   * @param {{media: boolean}} what without `media`, events only
+   * @param {readonly string[]} [streams] of which it may be
    * @returns {Promise<import("./wire.js").Item|null>}
    */
-  async take({ media }) {
+  async take(streams = STREAMS) {
     for (;;) {
-      const index = media ? 0 : this.waiting.findIndex((entry) => entry.stream === "event");
-      const [entry] = index < 0 ? [] : this.waiting.splice(index, 1);
+      const entry = this.next(streams);
       if (!entry) return null;
+      this.waiting.splice(this.waiting.indexOf(entry), 1);
       entry.sentAt = this.clock.steady();
-      entry.tries += 1;
       this.inFlight.set(idOf(entry), entry);
       if (entry.stream !== "event" && !entry.data) entry.data = await this.#body(entry);
+      // What was unknown at capture may be known by now; the server's refusal means something else then.
+      entry.timed = (entry.offset ?? this.clock.offset) !== null;
       if (entry.stream === "event" || entry.data) {
         this.counts.sent += 1;
         return entry;
       }
-      this.#drop([entry]);
+      this.#dropWhole([entry]);
     }
+  }
+
+  /** Whether the server's time was known when an item was sent. @returns {boolean} */
+  wasTimed(stream, seq) {
+    return this.inFlight.get(idOf({ stream, seq }))?.timed ?? true;
   }
 
   /**
@@ -158,29 +175,30 @@ export class Outbox {
     return underWay ? this.clock.steady() - entry.sentAt : null;
   }
 
-  /** Let go of an item that the server will never take. */
+  /** Let go of an item that the server will never take. @returns {boolean} whether it was under way */
   refused(stream, seq) {
     const entry = this.inFlight.get(idOf({ stream, seq }));
-    if (!entry) return;
+    if (!entry) return false;
     this.#leave(entry);
     this.counts.refused += 1;
     this.counts.lost += 1;
+    return true;
   }
 
   /**
-   * Put an item back that is to be sent again.
+   * Put an item back that is to be sent again: at once, or later each time where it is the item that does not go.
    * @param {string} stream
    * @param {number} seq
-   * @param {{counted?: boolean}} [options] whether this was a try that failed
+   * @param {{later?: boolean, alone?: boolean}} [options] `alone`: no other item may go in the same call
    */
-  again(stream, seq, { counted = false } = {}) {
+  again(stream, seq, { later = false, alone = false } = {}) {
     const entry = this.inFlight.get(idOf({ stream, seq }));
     if (!entry) return;
-    if (counted && entry.tries >= MOST_TRIES) {
-      this.refused(stream, seq);
-      return;
+    if (later) {
+      entry.notBefore = this.clock.steady() + Math.min(AGAIN_MS.most, AGAIN_MS.first * 2 ** entry.tries);
+      entry.tries += 1;
     }
-    if (!counted) entry.tries -= 1;
+    entry.alone ||= alone;
     this.inFlight.delete(idOf(entry));
     this.#insert(entry);
   }
@@ -191,13 +209,13 @@ export class Outbox {
   }
 
   /**
-   * Put back what has waited too long for an answer.
+   * Put back what has waited too long for an answer; no answer is no refusal.
    * @param {number} ms
    */
   expire(ms) {
     const before = this.clock.steady() - ms;
     for (const entry of [...this.inFlight.values()]) {
-      if (entry.sentAt < before) this.again(entry.stream, entry.seq, { counted: true });
+      if (entry.sentAt < before) this.again(entry.stream, entry.seq);
     }
   }
 
@@ -222,7 +240,7 @@ export class Outbox {
 
   async #keep(entries) {
     if (!entries.length || !this.storage.durable) return;
-    const plain = entries.map(({ stored: _stored, tries: _tries, sentAt: _sentAt, bornAt: _bornAt, ...item }) => item);
+    const plain = entries.map(plainOf);
     try {
       await this.storage.put(this.session, plain);
     } catch {
@@ -274,7 +292,7 @@ export class Outbox {
     if (this.bytes > most) this.#thin();
     if (this.bytes > most) this.#shorten(most);
     const events = this.waiting.filter((entry) => entry.stream === "event");
-    if (events.length > this.limits.events) this.#drop(events.slice(0, events.length - this.limits.events));
+    if (events.length > this.limits.events) this.#dropWhole(events.slice(0, events.length - this.limits.events));
   }
 
   #boundAge() {
@@ -307,6 +325,11 @@ export class Outbox {
     this.#drop(entries);
     this.onGap(entries[0].at, entries.at(-1).at);
   }
+}
+
+/** What of an item is worth keeping: the rest holds for this page only. */
+function plainOf({ stream, seq, at, offset, size, data, media, event, detail }) {
+  return { stream, seq, at, offset, size, data, media, event, detail };
 }
 
 function idOf({ stream, seq }) {

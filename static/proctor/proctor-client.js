@@ -9,6 +9,7 @@ import { Background } from "./background.js";
 import { Connection } from "./connection.js";
 import { Delivery } from "./delivery.js";
 import { closeStream, measure, openStream } from "./devices.js";
+import { Gaps } from "./gaps.js";
 import { SessionCalls } from "./http.js";
 import { Outbox } from "./outbox.js";
 import { ServerClock } from "./server-clock.js";
@@ -26,11 +27,6 @@ const STATS_MS = 2000;
 const ALIVE_MS = 5000;
 /** What is not acknowledged after so long is kept on disk, because a page may be closed at any time. */
 const KEEP_AFTER_MS = 2000;
-/** A page that stood still for so long captured nothing; shorter gaps the server does not mind. */
-const GAP_MS = 15_000;
-/** Loading a page again takes no longer, even if what it noted last got lost. */
-const RELOAD_MS = 10_000;
-const GAP_TOLD_MS = 60_000;
 const FLUSH_MS = 20_000;
 const UNREACHED_MS = 5000;
 /** Where no socket tells that somebody is there, something has to be sent so often. */
@@ -49,9 +45,9 @@ const TOLD_ON = new Set(["logs", "status", "message", "health"]);
  */
 export class ProctorClient extends EventTarget {
   #reached = 0;
-  #lost = null;
   #due = { stats: 0, alive: 0 };
   #sentAt = 0;
+  #asksSignIn = false;
   #toldProblems = new Set();
   #listening = new AbortController();
 
@@ -59,7 +55,8 @@ export class ProctorClient extends EventTarget {
    * @param {object} options
    * @param {string} [options.baseUrl] address of the server; empty for the page's own
    * @param {string} options.session id of the session
-   * @param {() => string|Promise<string>} options.getToken returns an access token that is good now
+   * @param {(refused?: string) => string|Promise<string>} options.getToken returns an access token that is good now;
+   *   `refused` is one that the server did not take, so that another is wanted
    * @param {string|null} [options.ticket] for the first socket, if the page has one already
    * @param {HTMLVideoElement|null} [options.videoElement] shows the candidate their own camera
    * @param {boolean|"opus"} [options.sound] whether sound is sent: as 16-bit samples, or as Opus where that can be made
@@ -132,7 +129,7 @@ export class ProctorClient extends EventTarget {
       report: (event, detail, at) => this.report(event, detail, at),
       steady: () => this.clock.steady(),
     });
-    await this.#sayWhatWasMissed();
+    await this.#takeUp();
     this.#listenToPage();
     this.activity.start();
     this.connection.open();
@@ -169,6 +166,12 @@ export class ProctorClient extends EventTarget {
     };
   }
 
+  /** Try now what waits for another try, such as after signing in again. */
+  reconnect() {
+    this.#asksSignIn = false;
+    this.connection?.hurry();
+  }
+
   /**
    * Stop watching, switch the devices off and close the line.
    * @param {object} [options]
@@ -192,12 +195,16 @@ export class ProctorClient extends EventTarget {
     const { origin, session, getToken, ticket, language } = this.options;
     const storage = await openStorage(this.options.storage);
     const clock = new ServerClock();
-    const calls = new SessionCalls({ origin, session, getToken: async () => getToken(), clock, language });
+    const onSignedOut = () => this.#askSignIn();
+    const calls = new SessionCalls({ origin, session, getToken, clock, language, onSignedOut });
     const outbox = new Outbox({
       session,
       storage,
       clock,
-      onGap: (from, to) => this.#lose(from, to),
+      onGap: (from, to) => {
+        this.gaps.lose(from, to);
+        this.#problem("lost");
+      },
       onFull: () => this.#problem("storage_full"),
     });
     const delivery = new Delivery({
@@ -206,22 +213,23 @@ export class ProctorClient extends EventTarget {
       calls,
       onLatency: (ms) => this.watching?.quality.acknowledged(ms, clock.steady()),
       onLoad: (load) => this.#slow(load),
+      onRefused: ({ code, detail }) => this.#problem("refused", { again: true, reason: code, detail }),
     });
     const onState = (state, about) => this.#line(state, about);
     const onMessage = (message) => this.#hear(message);
+    this.gaps = new Gaps({ clock, report: (event, detail, at) => this.report(event, detail, at) });
     Object.assign(this, { storage, clock, outbox, delivery });
     this.connection = new Connection({ origin, session, ticket, calls, delivery, clock, onState, onMessage });
     await outbox.load().catch(() => {});
     if (this.options.storage === "indexeddb" && !storage.durable) this.#problem("storage_missing");
   }
 
-  /** An earlier page of this session was closed, and nothing was captured until now. */
-  async #sayWhatWasMissed() {
+  /** An earlier page of this session may have been closed: go on where it stood. */
+  async #takeUp() {
     const note = await this.storage.noted(this.options.session).catch(() => null);
+    this.watching.toldOn = note?.on ?? [];
     if (note?.status === "paused") this.#learnStatus("paused");
-    const again = { least: RELOAD_MS };
-    if (note?.aliveAt && note.status !== "paused") this.#tellGap(note.aliveAt, this.clock.now(), "page_closed", again);
-    this.steppedAt = this.clock.steady();
+    else if (note?.aliveAt) this.gaps.missed(note.aliveAt);
   }
 
   #listenToPage() {
@@ -241,7 +249,7 @@ export class ProctorClient extends EventTarget {
 
   #beat() {
     const now = this.clock.steady();
-    this.#noticeStandstill(now);
+    this.gaps.beat(this.watching.running);
     this.connection.beat();
     if (!this.stopping && this.connection.state !== "closed") {
       this.activity.beat();
@@ -249,7 +257,6 @@ export class ProctorClient extends EventTarget {
       this.#giveSign(now);
     }
     this.#decideKeeping(now);
-    if (this.#lost && now > this.#lost.tellAt) this.#tellLost();
     if (now >= this.#due.stats) {
       this.#due.stats = now + STATS_MS;
       this.#dispatch("stats", this.stats);
@@ -258,14 +265,6 @@ export class ProctorClient extends EventTarget {
       this.#due.alive = now + ALIVE_MS;
       this.#noteAlive();
     }
-  }
-
-  /** A machine that slept captured nothing. */
-  #noticeStandstill(now) {
-    const still = now - this.steppedAt;
-    this.steppedAt = now;
-    const until = this.clock.now();
-    if (still > GAP_MS && this.watching.running) this.#tellGap(until - still, until, "standstill");
   }
 
   #giveSign(now) {
@@ -279,13 +278,14 @@ export class ProctorClient extends EventTarget {
   }
 
   #noteAlive() {
-    const note = { aliveAt: this.clock.now(), status: this.status };
+    const note = { aliveAt: this.clock.now(), status: this.status, on: this.watching.on };
     this.storage.note(this.options.session, note).catch(() => {});
   }
 
   #line(state, about) {
     this.state = state;
     if (state === "online" || state === "fallback") this.#reached = Infinity;
+    if (state === "online") this.#asksSignIn = false;
     else if (this.#reached === Infinity) this.#reached = this.clock.steady();
     this.#dispatch("state", { state, ...about });
     if (state === "closed" && !this.stopping) void this.#closed(about.code);
@@ -293,7 +293,10 @@ export class ProctorClient extends EventTarget {
 
   /** The server wants no more of this page: neither may it go on watching. */
   async #closed(code) {
-    if (OVER.has(code)) await this.outbox.giveUp();
+    if (OVER.has(code)) {
+      if (this.outbox.length) this.#problem("refused", { again: true, reason: "session_over", detail: "" });
+      await this.outbox.giveUp();
+    }
     await this.stop({ flush: code === Close.TAKEN_OVER });
   }
 
@@ -305,7 +308,6 @@ export class ProctorClient extends EventTarget {
     }
     if (message.type === "status") this.#learnStatus(message.session);
     if (message.type === "health") this.#slow(message.load);
-    if (message.type === "error") this.#refused(message);
     if (TOLD_ON.has(message.type)) this.#dispatch(message.type, message);
   }
 
@@ -328,28 +330,11 @@ export class ProctorClient extends EventTarget {
     this.delivery.slow(load);
   }
 
-  #refused({ code, stream, detail }) {
-    // What passes is sent again by itself; all else is lost, and somebody should look into it.
-    if (stream && !this.delivery.passes(code)) this.#problem("refused", { reason: code, detail });
-  }
-
-  #lose(from, to) {
-    this.#lost ??= { from, to, tellAt: this.clock.steady() + GAP_TOLD_MS };
-    this.#lost.from = Math.min(this.#lost.from, from);
-    this.#lost.to = Math.max(this.#lost.to, to);
-    this.#problem("lost");
-  }
-
-  #tellLost() {
-    const { from, to } = this.#lost;
-    this.#lost = null;
-    this.#tellGap(from, to, "storage_full", { least: 0 });
-  }
-
-  #tellGap(from, to, reason, { least = GAP_MS } = {}) {
-    if (!(to - from >= least)) return;
-    const seconds = Math.round((to - from) / 1000);
-    this.report("NETWORK_GAP", { seconds, duration_s: seconds, reason }, from);
+  /** The server takes neither ticket nor token; everything is kept until the candidate has signed in again. */
+  #askSignIn() {
+    if (this.#asksSignIn) return;
+    this.#asksSignIn = true;
+    this.#problem("sign_in", { again: true });
   }
 
   #problem(code, { again = false, ...more } = {}) {
@@ -370,7 +355,7 @@ export class ProctorClient extends EventTarget {
     }
     await this.watching.stop();
     this.activity.stop();
-    if (this.#lost) this.#tellLost();
+    this.gaps.tellLost();
     if (flush) await this.#flush(this.clock.steady() + within);
     this.watching.close();
     this.connection.close();

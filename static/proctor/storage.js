@@ -177,11 +177,17 @@ export class IndexedDbStorage {
   }
 
   async #forget(before) {
-    const items = this.database.transaction(ITEMS).objectStore(ITEMS);
-    const newest = new Map();
-    for (const { session, at } of await answerOf(items.getAll())) {
-      newest.set(session, Math.max(at, newest.get(session) ?? 0));
+    const transaction = this.database.transaction([ITEMS, SESSIONS]);
+    const [items, notes] = [ITEMS, SESSIONS].map((name) => transaction.objectStore(name));
+    // Most sessions leave nothing but a note; what is left counts by its own time.
+    const asked = [notes.getAllKeys(), notes.getAll(), items.getAll()].map(answerOf);
+    const [sessions, noted, waiting] = await Promise.all(asked);
+    const newest = new Map(sessions.map((session, index) => [session, noted[index].writtenAt ?? 0]));
+    const kept = new Map();
+    for (const { session, at } of waiting) {
+      kept.set(session, Math.max(at, kept.get(session) ?? 0));
     }
+    for (const [session, at] of kept) newest.set(session, at);
     for (const [session, at] of newest) if (at < before) await this.clear(session);
   }
 }

@@ -47,6 +47,14 @@ export class Watching {
     this.running = true;
     this.wantsSound = true;
     this.tracks = { video: null, audio: null };
+    /** Which devices an earlier page of the session told to be on. @type {string[]} */
+    this.toldOn = [];
+    background.onAlone = () => void this.#readOnPage();
+  }
+
+  /** Which devices are on. @returns {string[]} */
+  get on() {
+    return Object.keys(this.tracks).filter((kind) => this.tracks[kind] && !this.tracks[kind].lost);
   }
 
   /** Begin with these devices. @param {MediaStream} stream */
@@ -107,8 +115,21 @@ export class Watching {
       this.tracks[kind] = null;
       return;
     }
-    this.report(KINDS[kind].on, {});
+    // Loading the page again is no switching off and on.
+    if (!first || !this.toldOn.includes(kind)) this.report(KINDS[kind].on, {});
     if (!first) this.onProblem(KINDS[kind].back);
+  }
+
+  /** The worker that read the camera is no more. */
+  async #readOnPage() {
+    const used = this.tracks.video;
+    if (!used || this.camera.isOnPage || this.#listening.signal.aborted) return;
+    try {
+      await this.camera.open(used.track, this.shown);
+    } catch (error) {
+      this.#lose("video", used.track, error.name || "failed");
+      this.tracks.video = null;
+    }
   }
 
   #judge(kind, now) {
