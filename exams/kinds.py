@@ -16,6 +16,9 @@ class Kind(models.TextChoices):
     MULTIPLE_FACES = "MULTIPLE_FACES", _("Several faces")
     EXTRA_PERSON = "EXTRA_PERSON", _("Another person")
     LOOKING_AWAY = "LOOKING_AWAY", _("Looking away")
+    LOOKING_DOWN = "LOOKING_DOWN", _("Looking down")
+    EYES_CLOSED = "EYES_CLOSED", _("Eyes closed")
+    MOUTH_MOVING = "MOUTH_MOVING", _("Mouth moves as in talking")
     PHONE = "PHONE", _("Phone")
     BOOK = "BOOK", _("Book")
     LAPTOP = "LAPTOP", _("Second computer")
@@ -23,6 +26,11 @@ class Kind(models.TextChoices):
     POOR_LIGHT = "POOR_LIGHT", _("Too dark to see")
     CAMERA_BLURRED = "CAMERA_BLURRED", _("Picture too blurred to see")
     CAMERA_SILENT = "CAMERA_SILENT", _("No pictures from the camera")
+    LOUD_NOISE = "LOUD_NOISE", _("Loud noise")
+    MIC_SILENT = "MIC_SILENT", _("Microphone hears nothing")
+    SPEECH = "SPEECH", _("Somebody speaks")
+    BACKGROUND_VOICE = "BACKGROUND_VOICE", _("Somebody else speaks")
+    MULTIPLE_VOICES = "MULTIPLE_VOICES", _("Several voices")
     TAB_SWITCH = "TAB_SWITCH", _("Left the exam tab")
     WINDOW_BLUR = "WINDOW_BLUR", _("Another window in front")
     FULLSCREEN_EXIT = "FULLSCREEN_EXIT", _("Left full screen")
@@ -89,6 +97,7 @@ class KindRule:
 
 
 _OBJECT = KindRule(hold=2, of=3, hold_s=1.0, window_s=20.0, release_s=5.0)
+_VOICE = KindRule(hold=2, of=3, hold_s=1.0, window_s=6.0, release_s=2.0, cooldown_s=1.0)
 _ADVICE = KindRule(weight=0, hold=4, of=5, hold_s=3.0)
 _REPORTED = KindRule(instant=True)
 _TECHNICAL = KindRule(weight=0, instant=True)
@@ -102,6 +111,11 @@ DEFAULT_RULES: dict[str, KindRule] = {
     Kind.MULTIPLE_FACES: KindRule(weight=4),
     Kind.EXTRA_PERSON: replace(_OBJECT, severity=2),
     Kind.LOOKING_AWAY: KindRule(weight=2),
+    # Who types looks at the keyboard: only what lasts is told, and it weighs little.
+    Kind.LOOKING_DOWN: KindRule(weight=0.5, hold=8, of=10, hold_s=8.0),
+    # Off until there is enough to say how good they are: docs/accuracy.md.
+    Kind.EYES_CLOSED: KindRule(hold=5, of=6, hold_s=4.0, enabled=False),
+    Kind.MOUTH_MOVING: KindRule(hold=4, of=5, hold_s=3.0, release_s=4.0, enabled=False),
     Kind.PHONE: replace(_OBJECT, severity=3),
     Kind.BOOK: replace(_OBJECT, severity=2),
     Kind.LAPTOP: _OBJECT,
@@ -109,6 +123,12 @@ DEFAULT_RULES: dict[str, KindRule] = {
     Kind.POOR_LIGHT: _ADVICE,
     Kind.CAMERA_BLURRED: _ADVICE,
     Kind.CAMERA_SILENT: KindRule(severity=2, cooldown_s=0),  # the server finds it by its clock: silent_after_s
+    Kind.LOUD_NOISE: _VOICE,
+    Kind.MIC_SILENT: KindRule(hold=15, of=16, hold_s=14.0, window_s=30.0, release_s=1.0),
+    # Who reads a problem aloud does nothing wrong: it is told, and adds nothing.
+    Kind.SPEECH: replace(_VOICE, weight=0),
+    Kind.BACKGROUND_VOICE: replace(_VOICE, severity=2, enabled=False),
+    Kind.MULTIPLE_VOICES: replace(_VOICE, severity=2),
     Kind.TAB_SWITCH: KindRule(weight=3, instant=True),
     Kind.WINDOW_BLUR: _REPORTED,
     Kind.FULLSCREEN_EXIT: _REPORTED,

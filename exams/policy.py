@@ -12,12 +12,15 @@ from typing import Any, TypeVar, get_type_hints
 from django.utils.translation import gettext as _
 
 from exams.kinds import DEFAULT_RULES, Kind, KindRule
-from vision.types import Due, Sense
+from vision.types import SOUND_SENSES, Due, Sense
 
 T = TypeVar("T")
 KIND_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 SHORTEST_SILENCE_S, LONGEST_SILENCE_S = 10, 600
-MUTED_GROUPS: Mapping[str, tuple[str, ...]] = {"gaze": (Sense.HEAD, Sense.EYES, Kind.LOOKING_AWAY)}
+MUTED_GROUPS: Mapping[str, tuple[str, ...]] = {
+    "gaze": (Sense.HEAD, Sense.EYES, Kind.LOOKING_AWAY, Kind.LOOKING_DOWN, Kind.EYES_CLOSED),
+    "sound": tuple(sorted(SOUND_SENSES)),
+}
 """Words that mute several senses and kinds at once."""
 
 
@@ -30,7 +33,8 @@ class Thresholds:
     """From which value on a fact counts as a yes; scores 0..1, angles in degrees from the person's baseline.
 
     ``gaze`` is where head and eyes together point; eyes are away from ``eyes_horizontal`` on, if the gaze is too, by
-    ``eyes_gaze``: who turns the head and keeps the eyes on the screen looks at the screen.
+    ``eyes_gaze``: who turns the head and keeps the eyes on the screen looks at the screen. How loud a second of sound
+    is stands in dB below full scale.
     """
 
     face_score: float = 0.5
@@ -41,11 +45,18 @@ class Thresholds:
     book_score: float = 0.5
     laptop_score: float = 0.5
     head_yaw: float = 25.0
-    head_up: float = 25.0
+    head_up: float = 18.0
     head_down: float = 25.0
+    head_bent: float = 14.0
     gaze: float = 30.0
     eyes_horizontal: float = 0.12
     eyes_gaze: float = 10.0
+    eyes_closed: float = 0.15
+    mouth_open: float = 0.12
+    mouth_turns: int = 4
+    loud_below_full_scale: float = 18.0
+    silent_below_full_scale: float = 80.0
+    speech_score: float = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +89,16 @@ class Policy:
     def due(self) -> Due:
         """Return what this policy wants examined."""
         return Due(senses=frozenset(Sense(name) for name in self.senses), objects_every_s=self.objects_every_s)
+
+    @property
+    def looks(self) -> bool:
+        """Whether any sense wants pictures."""
+        return any(name not in SOUND_SENSES for name in self.senses)
+
+    @property
+    def listens(self) -> bool:
+        """Whether any sense wants sound."""
+        return any(name in SOUND_SENSES for name in self.senses)
 
     def without(self, muted: Sequence[str]) -> Policy:
         """Return the policy less the senses and kinds that are muted, because they would be unfair to somebody."""

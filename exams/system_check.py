@@ -119,7 +119,7 @@ FINDINGS: Mapping[str, Finding] = {finding.code: finding for finding in _FINDING
 def judge_check(measured: Measured, policy: Policy) -> list[str]:
     """Return the codes of what is wrong, in order; what was not measured, or nobody examines, is not wrong."""
     wrong = {
-        **(_camera(measured["camera"], policy) if policy.senses else {}),
+        **(_camera(measured["camera"], policy) if policy.looks else {}),
         **_microphone(measured["microphone"]),
         "network_slow": _slow(measured.get("network") or {}),
         "several_screens": (measured.get("screens") or 1) > 1,

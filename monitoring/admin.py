@@ -272,6 +272,9 @@ class EvidenceAdmin(WatchedAdmin):
     @admin.display(description=_("picture"))
     def picture(self, evidence: Any) -> SafeString:
         address = reverse("admin:monitoring_evidence_picture", args=[evidence.pk])
+        if evidence.media_type in admin_views.SOUND_TYPES:
+            player = '<audio controls preload="none" src="{0}" aria-label="{1}"></audio>'
+            return format_html(player, address, evidence.activity.label)
         return format_html(
             '<a href="{0}"><img class="thumb" src="{0}" alt="{1}" loading="lazy"></a>', address, evidence.activity.label
         )

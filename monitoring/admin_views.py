@@ -29,10 +29,12 @@ from monitoring.models import Assessment, Evidence, MonitoringLog, ReviewDecisio
 from monitoring.review import REASON_LENGTH, ReviewRefused, decide_activity, decide_session
 from monitoring.selectors import current_assessment, is_staff_of, visible_sessions
 from monitoring.silence import is_connected
+from monitoring.store import SOUND_FORMS
 from monitoring.timeline import clock, draw
 
 SHOWN_LOGS = 200
-SERVED_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"})
+SOUND_TYPES = frozenset(media_type for _ending, media_type in SOUND_FORMS.values())
+SERVED_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"}) | SOUND_TYPES
 DECIDE = "monitoring.add_reviewdecision"
 
 
@@ -201,7 +203,7 @@ def _back(session: ExamSession, activity_id: uuid.UUID | str) -> HttpResponseRed
 
 @require_safe
 def evidence_picture(request: HttpRequest, evidence_id: uuid.UUID) -> HttpResponseBase:
-    """Serve the picture to those who may see its session; everybody else learns nothing, not even that it exists."""
+    """Serve picture or sound to those who may see its session; others learn nothing, not even that it exists."""
     user = staff_user(request)
     if not user.has_perm("monitoring.view_evidence"):
         raise Http404

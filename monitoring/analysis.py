@@ -16,10 +16,10 @@ from monitoring import observing, queue, services
 from monitoring.claims import Claim, ClaimLost, claimed, held_sessions
 from monitoring.frame_store import STREAMS, StoredFrame, Stream, frame_store
 from monitoring.models import SessionMonitor
-from monitoring.sounds import Sound, examine_sound, record_sounds
-from monitoring.store import Picture
+from monitoring.sounds import Sound, SoundBatch, examine_sound, record_sounds
+from monitoring.store import Exhibit
 from monitoring.thinned import count_thinned
-from vision.types import Due, Frame, Memory
+from vision.types import SOUND_SENSES, Due, Frame, Memory, Sense
 from vision.types import Observation as Facts
 
 logger = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ Waiting = dict[uuid.UUID, list[StoredFrame]]
 
 def analyze_frames(
     frames: Iterable[Frame], *, due: Due, memory: Memory, on_failure: Callable[[Frame], None] | None = None
-) -> tuple[list[Facts], dict[int, Picture], Memory]:
+) -> tuple[list[Facts], dict[int, Exhibit], Memory]:
     """Run the senses over frames in order; returns their facts, their pictures by number, and the memory after.
 
     A frame over which a model fails is handed to ``on_failure``, from within the exception, and left out; without it
@@ -46,7 +46,7 @@ def analyze_frames(
     from vision.pipeline import analyze
 
     facts: list[Facts] = []
-    pictures: dict[int, Picture] = {}
+    pictures: dict[int, Exhibit] = {}
     for frame in frames:
         try:
             found, memory = analyze(frame, due, memory)
@@ -74,18 +74,17 @@ def analyze_waiting(
     Leaves a stream alone that another process holds. What was recorded is removed from the queue afterwards, so a
     death in between repeats work that changes nothing.
     """
-    if "frame" in streams:
-        _warm_up()
+    _warm_up(streams)
     deadline = time.monotonic() + budget_s
     return sum(_analyze_stream(session_ids, stream, deadline) for stream in streams)
 
 
-def _warm_up() -> None:
+def _warm_up(streams: Sequence[Stream]) -> None:
     """Build this thread's models: while anything is held that would take longer than a hold lasts."""
     from vision.loading import warm_up
 
     try:
-        warm_up()
+        warm_up(frozenset(Sense) if "frame" in streams else SOUND_SENSES)
     except Exception:
         # Each sense says for itself why it cannot work.
         logger.exception("The models could not be built")
@@ -144,21 +143,31 @@ def _discard(session_id: uuid.UUID, items: Sequence[StoredFrame], stream: Stream
 
 
 def _examine_sounds(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
-    for session_id, chunks in waiting.items():
-        sounds, give_up = [], claim.deaths[session_id] >= MOST_DEATHS
-        for chunk in chunks:
-            claim.step()
-            sounds.append(Sound(chunk.seq, chunk.captured_at, reason=FAILED) if give_up else _hear(session_id, chunk))
-        record_sounds(session_id=session_id, sounds=sounds)
-    return list(waiting)
+    names = ("pk", "sound_memory", "session__muted", "session__policy_id")
+    done = []
+    for session_id, memory, muted, policy_id in SessionMonitor.objects.filter(pk__in=waiting).values_list(*names):
+        due = rules_of(policy_id).without(muted).due()
+        batch = _listen(session_id, waiting[session_id], claim, due=due, memory=memory)
+        record_sounds(session_id=session_id, batch=batch)
+        done.append(session_id)
+    return done
 
 
-def _hear(session_id: uuid.UUID, chunk: StoredFrame) -> Sound:
-    try:
-        return examine_sound(chunk)
-    except Exception:
-        logger.exception("Chunk %s of session %s could not be examined", chunk.seq, session_id)
-        return Sound(chunk.seq, chunk.captured_at, reason=FAILED)
+def _listen(
+    session_id: uuid.UUID, waiting: Sequence[StoredFrame], claim: Claim, *, due: Due, memory: Memory
+) -> SoundBatch:
+    """Examine a session's sound in order of capture; what has ended several processes is given up."""
+    sounds: list[Sound] = []
+    for chunk in sorted(waiting, key=lambda chunk: chunk.captured_at):
+        claim.step()
+        sound = Sound(chunk.seq, chunk.captured_at, reason=FAILED)
+        if claim.deaths[session_id] < MOST_DEATHS:
+            try:
+                sound, memory = examine_sound(chunk, due=due, memory=memory)
+            except Exception:
+                logger.exception("Chunk %s of session %s could not be examined", chunk.seq, session_id)
+        sounds.append(sound)
+    return SoundBatch(sounds, memory)
 
 
 def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
@@ -214,7 +223,7 @@ def _record(batches: dict[uuid.UUID, observing.Batch]) -> list[uuid.UUID]:
     return done
 
 
-def _original(data: bytes) -> Picture:
+def _original(data: bytes) -> Exhibit:
     """A plain JPEG is kept as it came: nothing re-encoded stands between the candidate's picture and the reviewer."""
     return lambda: data
 

@@ -11,8 +11,8 @@ from django.utils.translation import gettext as _
 
 from exams.models import ExamSession
 from monitoring import intake, services
-from monitoring.examined import Seen, open_activities, seen_in, wait_for
-from monitoring.models import Assessment, MonitoringLog, SuspiciousActivity
+from monitoring.examined import Seen, heard_in, open_activities, seen_in, wait_for
+from monitoring.models import Assessment, MonitoringLog, Observation, SuspiciousActivity
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class Analyzed:
-    """What came of it: labels are the kinds found in the picture and those reported; ``seen`` is None in time-out."""
+    """What came of it: labels are the kinds found in picture and sound, and those reported; ``seen`` is None in
+    time-out."""
 
     assessment: Assessment
     labels: list[str]
@@ -38,20 +39,22 @@ class Analyzed:
 
 
 def analyze_once(*, session: ExamSession, sent: Sent, source: str) -> Analyzed:
-    """Store what was sent, wait for the picture to be examined, and write a log entry of the result.
+    """Store what was sent, wait for picture and sound to be examined, and write a log entry of the result.
 
     All of it is checked before any of it is stored. Raises ``IntakeRefused``.
     """
     if sent.picture is None and sent.sound is None and not sent.reports:
         raise intake.IntakeRefused(_("Send a picture, sound or events."), code="nothing_sent")
     _check(session, sent)
+    number = None
     if sent.sound is not None:
         number, now = services.next_seq(session_id=session.pk), time.time()
         intake.take_sound(session=session, seq=number, captured_at=now, data=sent.sound, media_type=sent.sound_type)
     if sent.reports:
         intake.take_events(session=session, reports=sent.reports, source=source)
     seen = None if sent.picture is None else _see(session, sent.picture, sent.picture_type)
-    return _result(session, sent, seen)
+    heard = None if number is None else wait_for(session=session, stream="audio", seq=number)
+    return _result(session, sent, seen, heard)
 
 
 def _check(session: ExamSession, sent: Sent) -> None:
@@ -70,12 +73,13 @@ def _see(session: ExamSession, picture: bytes, media_type: str) -> Seen | None:
     return None if row is None else seen_in(row, session.rules)
 
 
-def _result(session: ExamSession, sent: Sent, seen: Seen | None) -> Analyzed:
+def _result(session: ExamSession, sent: Sent, seen: Seen | None, heard: Observation | None) -> Analyzed:
     reported = [report.event_type for report in sent.reports if session.rules.rule(report.event_type).enabled]
-    labels = list(dict.fromkeys([*(seen.events if seen else []), *reported]))
-    not_examined = list(seen.not_examined if seen else ())
+    in_sound, unheard = ([], []) if heard is None else heard_in(heard, session.rules)
+    labels = list(dict.fromkeys([*(seen.events if seen else []), *in_sound, *reported]))
+    not_examined = [*(seen.not_examined if seen else ()), *unheard]
     not_examined += ["image"] if sent.picture is not None and seen is None else []
-    not_examined += ["audio"] if sent.sound is not None else []
+    not_examined += ["audio"] if sent.sound is not None and heard is None else []
     assessment = Assessment.objects.get(session=session, is_current=True)
     detail = {"risk_score": assessment.risk_score, "labels": labels} | ({"seq": seen.seq} if seen else {})
     report = services.Report("ANALYZE", timezone.now(), detail=detail)

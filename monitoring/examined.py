@@ -19,8 +19,9 @@ from exams.policy import Policy
 from monitoring.cues import examined_senses, read_cues, wanted_facts
 from monitoring.frame_store import Stream
 from monitoring.models import Observation, SuspiciousActivity
+from monitoring.sound_cues import examined_sound, heard_moments, wanted_sound
+from vision.types import SOUND_SENSES, Heard, Sense
 from vision.types import Observation as Facts
-from vision.types import Sense
 
 FIRST_LOOK_S, LATER_LOOKS_S = 0.05, 0.25
 MOST_WAITING = 4
@@ -87,16 +88,28 @@ def _look_for(session: ExamSession, stream: Stream, seq: int, longest_s: float |
 
 def seen_in(row: Observation, policy: Policy) -> Seen:
     """Read the row of one picture."""
+    wanted = [sense for sense in policy.senses if sense not in SOUND_SENSES]
     if row.usable is False and not row.facts:
-        return Seen(row.seq, False, ["INVALID_IMAGE"], False, UNREADABLE, list(policy.senses), {})
+        return Seen(row.seq, False, ["INVALID_IMAGE"], False, UNREADABLE, wanted, {})
     facts = Facts.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp())
     facts = wanted_facts(facts, policy)
-    missing = [sense for sense in policy.senses if sense not in examined_senses(facts)]
+    missing = [sense for sense in wanted if sense not in examined_senses(facts)]
     events = [str(kind) for kind, cue in read_cues(facts, policy).items() if cue.value]
     # That a picture is bright enough is seen of every picture; it says nothing of the candidate.
-    looked = set(policy.senses) - set(missing) - {Sense.CAMERA} or policy.senses == (Sense.CAMERA,)
+    looked = set(wanted) - set(missing) - {Sense.CAMERA} or wanted == [Sense.CAMERA]
     reason = None if looked else _reason(facts)
     return Seen(row.seq, bool(looked), events, row.usable, reason, missing, facts.to_facts())
+
+
+def heard_in(row: Observation, policy: Policy) -> tuple[list[str], list[str]]:
+    """Read the row of a chunk of sound: the kinds to which any second of it says yes, and the senses without answer."""
+    wanted = [sense for sense in policy.senses if sense in SOUND_SENSES]
+    if not row.usable:
+        return ["INVALID_AUDIO"], wanted
+    heard = Heard.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp())
+    cues = [item for moment in heard_moments(heard, policy) for item in moment.cues.items()]
+    events = dict.fromkeys(str(kind) for kind, cue in cues if cue.value)
+    return list(events), [sense for sense in wanted if sense not in examined_sound(wanted_sound(heard, policy))]
 
 
 def _reason(facts: Facts) -> str:

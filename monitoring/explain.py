@@ -49,13 +49,19 @@ def _explain(kind: str, detail: Mapping[str, Any], positives: int, examined: int
         return what
     numbers: dict[str, Any] = {"positives": positives, "examined": examined}
     if duration_s is None:
-        return f"{what} {_SO_FAR[kind in _NOTHING_TO_SEE] % numbers}"
-    return f"{what} {_OVER[kind in _NOTHING_TO_SEE] % (numbers | {'duration': duration_text(duration_s)})}"
+        return f"{what} {_SO_FAR[_counted_in(kind)] % numbers}"
+    return f"{what} {_OVER[_counted_in(kind)] % (numbers | {'duration': duration_text(duration_s)})}"
+
+
+def _counted_in(kind: str) -> str:
+    if kind in _HEARD:
+        return "heard"
+    return "all" if kind in _NOTHING_TO_SEE else "examined"
 
 
 def _what(kind: str, detail: Mapping[str, Any]) -> str:
     # What was told from outside may hold anything, so numbers are used only where they are numbers.
-    if kind == Kind.LOOKING_AWAY:
+    if kind in (Kind.LOOKING_AWAY, Kind.LOOKING_DOWN):
         return _away(detail)
     faces, persons = _whole(detail.get("faces")), _whole(detail.get("persons"))
     if kind == Kind.MULTIPLE_FACES and faces is not None:
@@ -84,13 +90,16 @@ def _whole(value: Any) -> int | None:
 
 
 _NOTHING_TO_SEE = frozenset({Kind.CAMERA_BLOCKED, Kind.POOR_LIGHT, Kind.CAMERA_BLURRED})
-_SO_FAR: dict[bool, Any] = {
-    False: gettext_lazy("So far this was so in %(positives)d of %(examined)d pictures examined."),
-    True: gettext_lazy("So far this was so in %(positives)d of %(examined)d pictures."),
+_HEARD = frozenset({Kind.LOUD_NOISE, Kind.MIC_SILENT, Kind.SPEECH, Kind.BACKGROUND_VOICE, Kind.MULTIPLE_VOICES})
+_SO_FAR: dict[str, Any] = {
+    "examined": gettext_lazy("So far this was so in %(positives)d of %(examined)d pictures examined."),
+    "all": gettext_lazy("So far this was so in %(positives)d of %(examined)d pictures."),
+    "heard": gettext_lazy("So far this was so in %(positives)d of %(examined)d seconds of sound."),
 }
-_OVER: dict[bool, Any] = {
-    False: gettext_lazy("This was so in %(positives)d of %(examined)d pictures examined, over %(duration)s."),
-    True: gettext_lazy("This was so in %(positives)d of %(examined)d pictures, over %(duration)s."),
+_OVER: dict[str, Any] = {
+    "examined": gettext_lazy("This was so in %(positives)d of %(examined)d pictures examined, over %(duration)s."),
+    "all": gettext_lazy("This was so in %(positives)d of %(examined)d pictures, over %(duration)s."),
+    "heard": gettext_lazy("This was so in %(positives)d of %(examined)d seconds of sound, over %(duration)s."),
 }
 # Cameras do not mirror: what lies to the left of the picture lies to the candidate's right.
 _DIRECTIONS: dict[str, Any] = {
@@ -103,6 +112,8 @@ _WHAT: dict[str, Any] = {
     Kind.NO_FACE: gettext_lazy("No face and no person could be seen."),
     Kind.MULTIPLE_FACES: gettext_lazy("Several faces were in the picture."),
     Kind.EXTRA_PERSON: gettext_lazy("Several people were in the picture."),
+    Kind.EYES_CLOSED: gettext_lazy("Both eyes were closed."),
+    Kind.MOUTH_MOVING: gettext_lazy("The mouth opened and closed again and again, as in talking."),
     Kind.PHONE: gettext_lazy("Something that looks like a phone was in the picture."),
     Kind.BOOK: gettext_lazy("Something that looks like a book was in the picture."),
     Kind.LAPTOP: gettext_lazy("Something that looks like another computer was in the picture."),
@@ -110,6 +121,11 @@ _WHAT: dict[str, Any] = {
     Kind.POOR_LIGHT: gettext_lazy("It was too dark to examine the picture."),
     Kind.CAMERA_BLURRED: gettext_lazy("The picture was too blurred to be examined."),
     Kind.CAMERA_SILENT: gettext_lazy("The candidate's side was connected, but no picture came from the camera."),
+    Kind.LOUD_NOISE: gettext_lazy("Something was loud that was no speech."),
+    Kind.MIC_SILENT: gettext_lazy("The microphone sent nothing but silence, as one does that is muted."),
+    Kind.SPEECH: gettext_lazy("Somebody spoke."),
+    Kind.BACKGROUND_VOICE: gettext_lazy("A voice was heard that is not the candidate's."),
+    Kind.MULTIPLE_VOICES: gettext_lazy("Several different voices were heard within a minute."),
     Kind.TAB_SWITCH: gettext_lazy("The browser reported that the exam's tab was left."),
     Kind.NETWORK_GAP: gettext_lazy("The connection was lost; pictures of this time were examined if they came later."),
     Kind.RECORDING_GAP: gettext_lazy("A part of the recording could not be read; nothing could be examined."),

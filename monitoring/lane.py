@@ -165,8 +165,8 @@ def ask_all(
     for stream in STREAMS:
         sessions = [session_id for session_id, wanted in asked if wanted == stream]
         _safely(lambda stream=stream, sessions=sessions: intake.ask_for_analysis(*sessions, stream=stream))
-    for session_id, total in counts.items():
-        _safely(lambda pk=session_id, n=total: services.count_frames(session_id=pk, total=n))
+    if counts:
+        _safely(lambda: services.count_received(counts=counts))
     for session_id in thinned:
         _safely(lambda pk=session_id: count_thinned(session_id=pk))
 

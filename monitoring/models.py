@@ -24,6 +24,7 @@ class SessionMonitor(models.Model):
     )
     state = models.JSONField(default=dict)
     memory = models.JSONField(default=dict)
+    sound_memory = models.JSONField(default=dict)
     last_server_seq = models.PositiveBigIntegerField(default=0)
     frames_total = models.PositiveIntegerField(_("frames received"), default=0)
     frames_analysed = models.PositiveIntegerField(_("frames analysed"), default=0)
@@ -233,12 +234,13 @@ class SuspiciousActivity(models.Model):
 
 
 def evidence_path(evidence: Evidence, filename: str) -> str:
-    """Keep pictures by session, so that all of one person's pictures lie, and go, together."""
-    return f"screenshots/{evidence.activity.session_id}/{filename}"
+    """Keep pictures and sound by session, so that all of one person's lie, and go, together."""
+    folder = "audio" if evidence.media_type.startswith("audio/") else "screenshots"
+    return f"{folder}/{evidence.activity.session_id}/{filename}"
 
 
 class Evidence(models.Model):
-    """The one kept picture behind an activity, with its numbers and SHA-256; replaced only by a stronger one."""
+    """The one kept picture, or sound, behind an activity, with its numbers and SHA-256; a stronger one replaces it."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     activity = models.OneToOneField(

@@ -75,12 +75,18 @@ def tell_session(session_id: uuid.UUID, exam_id: uuid.UUID, *, turned: str | Non
         notify.tell_reviewers(exam_id, wire.SessionChanged(row, turned), is_update=turned is None)
 
 
-def tell_presence(session_id: uuid.UUID) -> None:
-    """Tell the reviewers that a candidate's side came or went."""
-    if notify.is_reachable():
-        exam_id = ExamSession.objects.filter(pk=session_id).values_list("exam_id", flat=True).first()
-        if exam_id is not None:
-            notify.after_commit(lambda: tell_session(session_id, exam_id))
+def tell_presence(*session_ids: uuid.UUID) -> None:
+    """Tell the reviewers that these candidates' sides came or went."""
+    if session_ids and notify.is_reachable():
+        notify.after_commit(lambda: _tell_sessions(session_ids))
+
+
+def _tell_sessions(session_ids: Sequence[uuid.UUID]) -> None:
+    exams = dict(ExamSession.objects.filter(pk__in=session_ids).values_list("pk", "exam_id"))
+    with translation.override(settings.LANGUAGE_CODE):  # whoever set this off may speak another one
+        rows = wall.rows_of(exams)
+    for row in rows:
+        notify.tell_reviewers(exams[uuid.UUID(row.id)], wire.SessionChanged(row, None), is_update=True)
 
 
 def tell_logged(session: ExamSession, logs: Sequence[MonitoringLog]) -> None:

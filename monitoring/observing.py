@@ -16,7 +16,7 @@ from monitoring import meters, rules, silence
 from monitoring.models import Observation, SessionMonitor, SuspiciousActivity
 from monitoring.selectors import is_within, pauses_of
 from monitoring.services import count_frames, lock_monitors, record_refusal, seen_moment, write_found
-from monitoring.store import Picture, moment_of
+from monitoring.store import Exhibit, moment_of
 from vision.types import Memory
 from vision.types import Observation as Facts
 
@@ -46,7 +46,7 @@ class Batch:
     """What one round of analysis found: facts in order of capture, pictures by number, and the memory afterwards."""
 
     facts: Sequence[Facts]
-    pictures: Mapping[int, Picture] = field(default_factory=dict)
+    pictures: Mapping[int, Exhibit] = field(default_factory=dict)
     memory: Memory | None = None
     unreadable: Sequence[Unreadable] = ()
 

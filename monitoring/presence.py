@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from exams.kinds import Kind
@@ -30,35 +31,50 @@ _noted: dict[uuid.UUID, float] = {}
 is_connected = silence.is_connected
 
 
-def seen(session_id: uuid.UUID, *, now: datetime | None = None) -> None:
-    """Note a sign of life of a session's client, which also ends the gap in which there was none.
+def seen(*session_ids: uuid.UUID, now: datetime | None = None) -> None:
+    """Note a sign of life of these sessions' clients, which also ends the gaps in which there was none.
 
-    Cheap enough for every call: mostly a look into a dictionary, now and then a query and an update. A session that
-    has not begun, or is over, has nothing to note it in.
+    Cheap enough for every call: mostly a look into a dictionary, now and then a query and an update, however many they
+    are. A session that has not begun, or is over, has nothing to note it in.
     """
     now = now or timezone.now()
-    if 0 <= now.timestamp() - _noted.get(session_id, 0.0) < NOTE_EVERY_S:
-        return
+    due = [pk for pk in session_ids if not 0 <= now.timestamp() - _noted.get(pk, 0.0) < NOTE_EVERY_S]
     if len(_noted) >= REMEMBERED:
         _noted.clear()
-    _noted[session_id] = now.timestamp()
-    rows = SessionMonitor.objects.filter(pk=session_id, finished_at__isnull=True)
-    found = rows.values_list("last_seen_at", "session__started_at", "gone_at").first()
-    if found is None:
-        return
-    before, started_at, gone_at = found
-    away_since = before or started_at
-    if away_since is not None and (now - away_since).total_seconds() > CONNECTED_S:
-        _note_return(session_id, before, now)
-    else:
-        rows.filter(last_seen_at=before).update(last_seen_at=now, gone_at=None)
-    if before is None or gone_at is not None or (now - before).total_seconds() > CONNECTED_S:
-        news.tell_presence(session_id)
+    _noted.update(dict.fromkeys(due, now.timestamp()))
+    for start in range(0, len(due), AT_ONCE):
+        _note_seen(due[start : start + AT_ONCE], now)
+
+
+def forget(session_id: uuid.UUID) -> None:
+    """Have the next sign of life of this session written down in any case."""
+    _noted.pop(session_id, None)
+
+
+def _note_seen(session_ids: list[uuid.UUID], now: datetime) -> None:
+    monitors = SessionMonitor.objects.filter(pk__in=session_ids, finished_at__isnull=True).order_by()
+    rows = list(monitors.values_list("pk", "last_seen_at", "gone_at"))
+    came = {pk: before for pk, before, gone_at in rows if gone_at is not None or not _is_fresh(before, now)}
+    going_on = _going_on(came) if came else {}
+    for session_id, before in came.items():
+        was_away = before is not None and not _is_fresh(before, now)
+        if was_away or Kind.NETWORK_GAP in going_on.get(session_id, ()):
+            _note_return(session_id, before, now)
+    # What the return of some has noted already is not older than now.
+    unnoted = Q(last_seen_at__lt=now) | Q(last_seen_at__isnull=True) | Q(gone_at__isnull=False)
+    services.update_monitors(
+        [row[0] for row in rows], unnoted & Q(finished_at__isnull=True), last_seen_at=now, gone_at=None
+    )
+    news.tell_presence(*came)
+
+
+def _is_fresh(before: datetime | None, now: datetime) -> bool:
+    return before is not None and (now - before).total_seconds() <= CONNECTED_S
 
 
 def gone(session_id: uuid.UUID, *, now: datetime | None = None) -> None:
     """Note that the client's connection was closed: until its next sign of life it is not there."""
-    _noted.pop(session_id, None)
+    forget(session_id)
     SessionMonitor.objects.filter(pk=session_id).update(gone_at=now or timezone.now())
     news.tell_presence(session_id)
 

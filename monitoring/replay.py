@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,9 +19,12 @@ from exams.services import create_session
 from monitoring import observing, services
 from monitoring.analysis import BATCH, analyze_frames
 from monitoring.models import MonitoringLog, SessionMonitor
-from monitoring.store import Picture, moment_of
+from monitoring.sounds import Sound, SoundBatch, record_sounds
+from monitoring.store import Exhibit, moment_of
+from vision.recorded_sound import RecordedSound
 from vision.recording import Gap, RecordedFrame, Recording, open_recording
-from vision.types import Frame, Memory
+from vision.sound import RATE, as_wav
+from vision.types import Frame, Memory, SoundChunk
 
 ALIVE = timedelta(minutes=5)
 Progress = Callable[[int, int | None], None]
@@ -30,12 +34,14 @@ Progress = Callable[[int, int | None], None]
 @dataclass(slots=True)
 class Timings:
     """Where the time went, in milliseconds over the whole replay: decoding the recording, the senses (also by stage),
-    writing what they found, and of that encoding evidence pictures; and how many seconds of it were watched."""
+    writing what they found, and of that encoding evidence pictures, and all that has to do with sound; and how many
+    seconds of it were watched."""
 
     decoding: float = 0.0
     vision: float = 0.0
     recording: float = 0.0
     evidence: float = 0.0
+    hearing: float = 0.0
     watched_s: float = 0.0
     stages: dict[str, float] = field(default_factory=dict)
 
@@ -107,6 +113,7 @@ def _watch(
     warm_up(session.rules.due().senses)
     memory, numbers = Memory(), count()
     total, done = recording.expected_frames(fps), 0
+    ear = _Ear(session, recording, start, timings)
     for batch, gaps in _batches(_timed(recording.frames(fps), timings)):
         frames = [Frame(next(numbers), start + item.offset_s, item.rgb) for item in batch]
         memory = _analyze(session, frames, memory, timings)
@@ -114,8 +121,43 @@ def _watch(
             _log_gap(session, gap, start)
         ends = [item.offset_s + 1 / fps for item in batch] + [gap.end_s for gap in gaps]
         timings.watched_s, done = max([timings.watched_s, *ends]), done + len(batch)
+        ear.listen(timings.watched_s)
         _hold(session)
         progress(done, total)
+    ear.listen(math.inf)
+
+
+class _Ear:
+    """Listens to a recording beside its pictures."""
+
+    def __init__(self, session: ExamSession, recording: Recording, start: float, timings: Timings) -> None:
+        self._session, self._start, self._timings = session, start, timings
+        self._due, self._memory = session.rules.due(), Memory()
+        self._chunks = recording.sounds() if session.rules.listens else iter(())
+        self._next, self._numbers = next(self._chunks, None), count()
+
+    def listen(self, until_s: float) -> None:
+        """Examine what was to be heard until then."""
+        sounds, began = [], time.perf_counter()
+        while self._next is not None and self._next.offset_s < until_s:
+            sounds.append(self._hear(self._next))
+            if len(sounds) == BATCH:
+                self._record(sounds)
+                sounds = []
+            self._next = next(self._chunks, None)
+        self._record(sounds)
+        self._timings.hearing += (time.perf_counter() - began) * 1000
+
+    def _hear(self, item: RecordedSound) -> Sound:
+        from vision.hearing import listen
+
+        chunk = SoundChunk(next(self._numbers), self._start + item.offset_s, item.samples, RATE)
+        heard, self._memory = listen(chunk, self._due, self._memory)
+        return Sound(chunk.seq, chunk.captured_at, heard, lambda: as_wav(item.samples, RATE))
+
+    def _record(self, sounds: list[Sound]) -> None:
+        if sounds:
+            record_sounds(session_id=self._session.pk, batch=SoundBatch(sounds, self._memory))
 
 
 def _hold(session: ExamSession) -> None:
@@ -153,7 +195,7 @@ def _analyze(session: ExamSession, frames: list[Frame], memory: Memory, timings:
     return memory
 
 
-def _timed_picture(picture: Picture, timings: Timings) -> Picture:
+def _timed_picture(picture: Exhibit, timings: Timings) -> Exhibit:
     def encode() -> bytes:
         began = time.perf_counter()
         data = picture()

@@ -24,7 +24,9 @@ from monitoring.models import (
 )
 from monitoring.selectors import overlapping, pauses_of
 from monitoring.services import reported_moment, seen_moment
+from monitoring.sound_cues import heard_moments
 from monitoring.store import write_changes, write_scores, write_state
+from vision.types import Heard
 from vision.types import Observation as Facts
 
 
@@ -100,8 +102,8 @@ def fold_again(session: ExamSession, policy: Policy) -> tuple[rules.State, list[
 
 def _moments(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
     """Everything known of the session in order of time, a page at a time."""
-    by_time = heapq.merge(_seen(session, policy), _reported(session, policy), key=lambda moment: moment.at)
-    yield from by_time
+    roads = (_seen(session, policy), _heard(session, policy), _reported(session, policy))
+    yield from heapq.merge(*roads, key=lambda moment: moment.at)
 
 
 def _seen(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
@@ -111,6 +113,13 @@ def _seen(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
             continue  # it came too late, or from a pause
         facts = Facts.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp())
         yield seen_moment(facts, policy)
+
+
+def _heard(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
+    rows = Observation.objects.filter(session=session, stream="audio", usable=True).order_by("captured_at", "seq")
+    for row in rows.iterator(chunk_size=500):
+        heard = Heard.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp())
+        yield from heard_moments(heard, policy)
 
 
 def _reported(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:

@@ -7,13 +7,13 @@ and restored, gives the same changes. The method is hysteresis with hold, releas
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from exams.kinds import KindRule
 from exams.policy import Policy
 from monitoring.cues import Cue
-from vision.types import Sense
+from vision.types import SOUND_SENSES, Sense
 
 STATE_VERSION = 1
 INSTANT_S = 1.0
@@ -30,13 +30,15 @@ State = dict[str, Any]
 class Moment:
     """What is known of one instant: ``at`` in seconds, the cues by kind, and the senses that were examined.
 
-    ``senses`` is None where nobody looked at all, as for an event that the browser reports.
+    ``senses`` is None where nobody looked at all, as for an event that the browser reports. What was ``heard`` comes on
+    a road of its own, behind or before the pictures of the same time.
     """
 
     at: float
     seq: int
     cues: Mapping[str, Cue]
     senses: frozenset[Sense] | None = None
+    heard: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,17 @@ class Change:
 
 def initial_state() -> State:
     """Return the state before the first moment."""
-    return {"version": STATE_VERSION, "last_at": None, "seen": {}, "observed": {}, "kinds": {}}
+    return {"version": STATE_VERSION, "last_at": None, "heard_at": None, "seen": {}, "observed": {}, "kinds": {}}
+
+
+def reached(state: State) -> float | None:
+    """Return the time of the last moment that was seen or heard."""
+    return max((at for at in (state["last_at"], state.get("heard_at")) if at is not None), default=None)
 
 
 def step(state: State, moment: Moment, policy: Policy) -> tuple[State, list[Change]]:
-    """Fold one moment in; a moment older than the last one changes nothing, since time never runs backwards."""
-    last_at = state["last_at"]
+    """Fold one moment in; one older than the last that was seen, or heard, changes nothing: time never runs back."""
+    last_at = state.get(_clock_of(moment))
     if last_at is not None and moment.at < last_at:
         return state, []
     return _step_kinds({**state, **_clock(state, moment, policy)}, moment, policy)
@@ -97,7 +104,11 @@ def _step_kinds(state: State, moment: Moment, policy: Policy) -> tuple[State, li
 
 def finish(state: State, at: float, policy: Policy) -> tuple[State, list[Change]]:
     """Close whatever is open when the session ends at ``at``, and count the time until then."""
-    state, _none = step(state, Moment(at=max(at, state["last_at"] or at), seq=-1, cues={}), policy)
+    for heard in (False, True):
+        end = Moment(at=at, seq=-1, cues={}, heard=heard)
+        last_at = state.get(_clock_of(end))
+        if last_at is not None or not heard:
+            state, _none = step(state, replace(end, at=max(at, last_at or at)), policy)
     state = {**state, "kinds": dict(state["kinds"])}
     changes = []
     for kind, entry in state["kinds"].items():
@@ -111,19 +122,25 @@ def _has_room(state: State, kind: str, policy: Policy) -> bool:
     return kind in policy.kinds or kind in state["kinds"] or len(state["kinds"]) < KINDS_KEPT
 
 
+def _clock_of(moment: Moment) -> str:
+    return "heard_at" if moment.heard else "last_at"
+
+
 def _clock(state: State, moment: Moment, policy: Policy) -> State:
-    """Count the time since the last moment to each sense whose last word still stands."""
-    last_at, seen, observed = state["last_at"], dict(state["seen"]), dict(state["observed"])
+    """Count the time since the last moment of its road to each sense whose last word still stands."""
+    last_at, seen, observed = state.get(_clock_of(moment)), dict(state["seen"]), dict(state["observed"])
     if last_at is not None:
         for sense, at in seen.items():
-            reach = max(policy.max_gap_s, policy.objects_every_s + 1 if sense == Sense.OBJECTS else 0.0)
-            passed = max(0.0, min(moment.at, at + reach) - last_at)
-            observed[sense] = round(observed.get(sense, 0.0) + passed, 3)
+            if (sense in SOUND_SENSES) is moment.heard:
+                reach = max(policy.max_gap_s, policy.objects_every_s + 1 if sense == Sense.OBJECTS else 0.0)
+                passed = max(0.0, min(moment.at, at + reach) - last_at)
+                observed[sense] = round(observed.get(sense, 0.0) + passed, 3)
     if moment.senses is not None:
         # Objects are looked for now and then, so their last word outlives frames without one; others' does not.
-        seen = {sense: at for sense, at in seen.items() if sense == Sense.OBJECTS}
+        stays = {Sense.OBJECTS} if not moment.heard else set()
+        seen = {s: at for s, at in seen.items() if s in stays or (s in SOUND_SENSES) is not moment.heard}
         seen.update({str(sense): moment.at for sense in moment.senses})
-    return {"last_at": moment.at, "seen": seen, "observed": observed}
+    return {_clock_of(moment): moment.at, "seen": seen, "observed": observed}
 
 
 def _step_kind(

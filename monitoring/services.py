@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import Exists, F, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -25,7 +25,7 @@ from monitoring import meters, news, rules, silence
 from monitoring.cues import Cue, examined_senses, read_cues, wanted_facts
 from monitoring.models import Assessment, MonitoringLog, SessionMonitor, Silence, SuspiciousActivity
 from monitoring.selectors import Pause, is_within, pauses_of
-from monitoring.store import Picture, write_changes, write_state
+from monitoring.store import Exhibit, write_changes, write_state
 from vision.baseline import calibrated
 from vision.types import Observation as Facts
 
@@ -33,6 +33,11 @@ logger = logging.getLogger(__name__)
 
 REFUSALS_EVERY = timedelta(seconds=5)
 """Of unusable input one row per kind is logged in this time, so that a flood of it does not flood the log."""
+
+AT_ONCE = 500
+"""So many rows are changed by one statement."""
+
+ALL = Q()
 
 LONGEST_GAP_S = 86_400.0
 CLOCKS_DIFFER_S = 5.0
@@ -165,6 +170,36 @@ def reported_moment(log: MonitoringLog, policy: Policy, pauses: Sequence[Pause] 
     return rules.Moment(log.believed_at.timestamp(), -1, {log.event_type: Cue(True, 1.0, numbers)})
 
 
+def count_received(*, counts: Mapping[uuid.UUID, int]) -> None:
+    """Add to the counters of what came in, by session; together, since in a hall most send as much as each other."""
+    by_count: dict[int, set[uuid.UUID]] = {}
+    for session_id, total in counts.items():
+        by_count.setdefault(total, set()).add(session_id)
+    for total, session_ids in by_count.items():
+        counted = update_monitors(session_ids, frames_total=F("frames_total") + total)
+        meters.count_frames(received=total * len(counted))
+        for session_id in session_ids - counted:  # without a monitor yet
+            count_frames(session_id=session_id, total=total)
+
+
+def update_monitors(session_ids: Collection[uuid.UUID], where: Q = ALL, **values: Any) -> set[uuid.UUID]:
+    """Update these sessions' monitors, as far as they are as wanted; returns whose.
+
+    They are locked first, in the order in which everybody locks them, so that no two wait for each other.
+    """
+    wanted, updated = sorted(session_ids), set[uuid.UUID]()
+    if len(wanted) == 1:
+        one = SessionMonitor.objects.filter(where, pk=wanted[0])
+        return set(wanted) if one.update(**values) else updated
+    for start in range(0, len(wanted), AT_ONCE):
+        with transaction.atomic():
+            rows = SessionMonitor.objects.filter(where, pk__in=wanted[start : start + AT_ONCE]).order_by("pk")
+            locked = list(rows.select_for_update().values_list("pk", flat=True))
+            SessionMonitor.objects.filter(pk__in=locked).update(**values)
+            updated |= set(locked)
+    return updated
+
+
 def count_frames(*, session_id: uuid.UUID, total: int = 0, skipped: int = 0) -> None:
     """Add to the counters of what came in and what was thinned out."""
     counted = SessionMonitor.objects.filter(pk=session_id).update(
@@ -191,7 +226,8 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     monitor.state, changes = rules.finish(monitor.state, session.ended_at.timestamp(), policy)
     changes += silence.end_all(session, policy, session.ended_at)
     monitor.finished_at, monitor.silence_due_at = timezone.now(), None
-    monitor.save(update_fields=["state", "finished_at", "silence_due_at"])
+    monitor.sound_memory = {}  # the voices of people, which nobody needs any more
+    monitor.save(update_fields=["state", "sound_memory", "finished_at", "silence_due_at"])
     activities = write_changes(assessment, changes, policy, {})
     write_state(assessment, policy, monitor.state, duration_s=session.duration.total_seconds())
     news.tell_found(monitor, assessment, activities, before=before)
@@ -202,7 +238,7 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
 def write_found(
     monitor: SessionMonitor,
     changes: list[rules.Change],
-    pictures: Mapping[int, Picture] | None = None,
+    pictures: Mapping[int, Exhibit] | None = None,
     *,
     missing: dict[str, str] | None = None,
     reported: bool = False,
@@ -287,7 +323,7 @@ def _is_known_gap(log: MonitoringLog) -> bool:
 
 def watched_s(session: ExamSession, state: rules.State) -> float:
     """Return seconds on the clock up to the last moment known: an open session is not blamed for the time to come."""
-    last_at = state["last_at"]
+    last_at = rules.reached(state)
     if session.started_at is None or last_at is None:
         return 0.0
     return max(0.0, float(last_at) - session.started_at.timestamp() - session.paused_seconds)

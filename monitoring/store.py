@@ -15,11 +15,19 @@ from exams.policy import Policy
 from monitoring import scoring
 from monitoring.explain import explain
 from monitoring.models import Assessment, Evidence, ReviewDecision, SuspiciousActivity
-from monitoring.rules import Change, State
+from monitoring.rules import Change, State, reached
 
 SPAN_FIELDS = ("kind", "severity", "started_at", "ended_at")
-Picture = Callable[[], bytes]
-"""Gives the encoded JPEG of one frame, when it is wanted."""
+JPEG = b"\xff\xd8\xff"
+SOUND_FORMS = {
+    "WAV": ("wav", "audio/wav"),
+    "FLAC": ("flac", "audio/flac"),
+    "WEBM": ("webm", "audio/webm"),
+    "OGG": ("ogg", "audio/ogg"),
+    "MP3": ("mp3", "audio/mpeg"),
+}
+Exhibit = Callable[[], bytes]
+"""Gives the encoded picture or sound of one moment, when it is wanted."""
 
 
 def moment_of(seconds: float) -> datetime:
@@ -28,7 +36,7 @@ def moment_of(seconds: float) -> datetime:
 
 
 def write_changes(
-    assessment: Assessment, changes: Iterable[Change], policy: Policy, pictures: Mapping[int, Picture]
+    assessment: Assessment, changes: Iterable[Change], policy: Policy, pictures: Mapping[int, Exhibit]
 ) -> list[SuspiciousActivity]:
     """Bring activities and evidence up to the changes; of several changes to one span only the last is written."""
     last: dict[tuple[str, float], Change] = {}
@@ -44,7 +52,7 @@ def write_changes(
 
 
 def _write_activity(
-    assessment: Assessment, change: Change, policy: Policy, seq: int | None, pictures: Mapping[int, Picture]
+    assessment: Assessment, change: Change, policy: Policy, seq: int | None, pictures: Mapping[int, Exhibit]
 ) -> SuspiciousActivity:
     duration = None if change.ended_at is None else change.ended_at - change.started_at
     activity, is_new = SuspiciousActivity.objects.update_or_create(
@@ -77,7 +85,8 @@ def _keep_evidence(activity: SuspiciousActivity, change: Change, seq: int, data:
     old_name = evidence.file.name or ""
     evidence.seq, evidence.captured_at = seq, moment_of(change.best_at)
     evidence.sha256, evidence.numbers = hashlib.sha256(data).hexdigest(), dict(change.detail)
-    evidence.file.save(f"{activity.kind.lower()}-{seq}.jpg", ContentFile(data), save=False)
+    ending, evidence.media_type = _form_of(data)
+    evidence.file.save(f"{activity.kind.lower()}-{seq}.{ending}", ContentFile(data), save=False)
     try:
         evidence.save()
     except BaseException:
@@ -88,6 +97,18 @@ def _keep_evidence(activity: SuspiciousActivity, change: Change, seq: int, data:
         transaction.on_commit(lambda: delete_unused(storage, old_name))
 
 
+def _form_of(data: bytes) -> tuple[str, str]:
+    """Return the ending of a file's name and the media type; what is no sound is a JPEG, as we make them."""
+    from vision.sound import SoundError, sniff_sound
+
+    if data.startswith(JPEG):
+        return "jpg", "image/jpeg"
+    try:
+        return SOUND_FORMS[sniff_sound(data).format]
+    except SoundError:
+        return "jpg", "image/jpeg"
+
+
 def delete_unused(storage: Any, name: str) -> None:
     """Delete a picture's file unless other evidence still shows it."""
     if not Evidence.objects.filter(file=name).exists():
@@ -96,7 +117,7 @@ def delete_unused(storage: Any, name: str) -> None:
 
 def write_state(assessment: Assessment, policy: Policy, state: State, *, duration_s: float) -> None:
     """Note how much was observed by now, and score."""
-    assessment.observed, assessment.observed_until = state["observed"], state["last_at"] or 0.0
+    assessment.observed, assessment.observed_until = state["observed"], reached(state) or 0.0
     assessment.coverage = scoring.coverage(state["observed"], duration_s=duration_s, senses=policy.senses)
     write_scores(assessment, policy)
 

@@ -25,7 +25,11 @@ SENSE_LABELS = {
     Sense.FACES: gettext_lazy("Faces"),
     Sense.HEAD: gettext_lazy("Head direction"),
     Sense.EYES: gettext_lazy("Eye direction"),
+    Sense.MOUTH: gettext_lazy("Mouth"),
     Sense.OBJECTS: gettext_lazy("Objects and people"),
+    Sense.LEVEL: gettext_lazy("Loudness"),
+    Sense.SPEECH: gettext_lazy("Speech"),
+    Sense.SPEAKERS: gettext_lazy("Voices"),
 }
 COVERAGE_MEANS = gettext_lazy("Coverage is the share of the session in which a sense could really examine something.")
 CONFIDENCE_MEANS = gettext_lazy("Confidence is how sure the detectors were on average, not how likely misconduct is.")
@@ -79,13 +83,18 @@ class Decision:
 
 @dataclass(frozen=True, slots=True)
 class EvidencePicture:
-    """The kept picture of an activity, by name; ``name`` is its file in the storage."""
+    """The kept picture or sound of an activity; ``name`` is its file in the storage."""
 
     id: UUID
     name: str
     media_type: str
     sha256: str
     captured_at: datetime
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether it is to be heard."""
+        return self.media_type.startswith("audio/")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import OuterRef, QuerySet, Subquery
@@ -25,8 +25,12 @@ def open_rows(exam_id: uuid.UUID) -> list[WallSession]:
 
 def row_of(session_id: uuid.UUID) -> WallSession | None:
     """Return one session as the wall shows it, open or over; None if it is gone."""
-    rows = _rows(ExamSession.objects.filter(pk=session_id))
-    return rows[0] if rows else None
+    return next(iter(rows_of([session_id])), None)
+
+
+def rows_of(session_ids: Iterable[uuid.UUID]) -> list[WallSession]:
+    """Return these sessions as the wall shows them, in two queries however many they are."""
+    return _rows(ExamSession.objects.filter(pk__in=list(session_ids)))
 
 
 def shown_activity(activity: SuspiciousActivity) -> dict[str, Any]:

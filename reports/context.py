@@ -212,6 +212,8 @@ def _picture(evidence: summary.EvidencePicture | None, for_print: bool) -> Pictu
         return Picture(evidence.sha256, _("The evidence file is missing from the storage."))
     if hashlib.sha256(data).hexdigest() != evidence.sha256:
         return Picture(evidence.sha256, _("The evidence file was changed after it was kept; it is not shown."))
+    if evidence.is_sound:
+        return Picture(evidence.sha256, _("Kept as sound, which can be heard in the reviewer's console."))
     try:
         return Picture(evidence.sha256, data=_smaller(data) if for_print else None)
     except (OSError, ValueError):

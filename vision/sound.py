@@ -11,12 +11,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import numpy as np
     from av.audio.frame import AudioFrame
 
 MAX_BYTES = 4 * 1024**2
 LONGEST_S = 60.0
 RATES = range(8_000, 192_001)
 """Samples per second that are taken."""
+
+RATE = 16_000
+"""What all sound is turned into: what analyses of speech use."""
 
 MAX_CHANNELS = 8
 # Only plain containers: FFmpeg would also open playlists that name other files or addresses.
@@ -80,6 +84,13 @@ def wrap_pcm(data: bytes, *, rate: int, channels: int) -> bytes:
     return head + b"data" + struct.pack("<I", whole) + data[:whole]
 
 
+def as_wav(samples: np.ndarray, rate: int) -> bytes:
+    """Return (n,) float samples in −1..1 of one channel as a WAV file of 16 bits."""
+    import numpy as np
+
+    return wrap_pcm((np.clip(samples, -1, 1) * 32767).astype("<i2").tobytes(), rate=rate, channels=1)
+
+
 def read_sound(data: bytes) -> SoundHeader:
     """Decode a chunk to the end and tell what it really holds; no sample is kept.
 
@@ -96,6 +107,36 @@ def read_sound(data: bytes) -> SoundHeader:
     read = SoundHeader(header.format, round(samples / rate, 3), rate, channels)
     _refuse_numbers(read)
     return read
+
+
+def decode_sound(data: bytes) -> np.ndarray:
+    """Decode a chunk as one channel at 16 kHz: (n,) float32 in −1..1.
+
+    Raises SoundError for what ``sniff_sound`` refuses, for damaged data, and once 60 s are exceeded.
+    """
+    import numpy as np
+
+    sniff_sound(data)
+    parts = [part.ravel() for part in _resampled(data)]
+    samples = np.concatenate(parts) if parts else np.zeros(0, np.float32)
+    if not len(samples):
+        raise SoundError("There is no sound in it that can be decoded.")
+    # FFmpeg hands on what a file of floats holds, be it no number at all.
+    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0).astype(np.float32)
+
+
+def _resampled(data: bytes) -> Iterator[np.ndarray]:
+    from av.audio.resampler import AudioResampler
+
+    resampler, length_s = AudioResampler(format="flt", layout="mono", rate=RATE), 0.0
+    for frame in _frames(data):
+        if frame.sample_rate not in RATES:
+            raise SoundError(f"{frame.sample_rate} samples per second are not taken.")
+        length_s += frame.samples / frame.sample_rate
+        if length_s > LONGEST_S + 1:
+            raise SoundError(_too_long(), SoundFault.TOO_LONG)
+        yield from (part.to_ndarray() for part in resampler.resample(frame))
+    yield from (part.to_ndarray() for part in resampler.resample(None))
 
 
 def _frames(data: bytes) -> Iterator[AudioFrame]:

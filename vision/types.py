@@ -28,7 +28,15 @@ class Sense(StrEnum):
     FACES = "faces"
     HEAD = "head"
     EYES = "eyes"
+    MOUTH = "mouth"
     OBJECTS = "objects"
+    LEVEL = "level"
+    SPEECH = "speech"
+    SPEAKERS = "speakers"
+
+
+SOUND_SENSES = frozenset({Sense.LEVEL, Sense.SPEECH, Sense.SPEAKERS})
+"""The senses that listen; the others look."""
 
 
 class Condition(StrEnum):
@@ -98,6 +106,22 @@ class Eyes:
 
 
 @dataclass(frozen=True, slots=True)
+class Lids:
+    """How far each eye is open, as its aspect ratio: that on the picture's left and that on its right."""
+
+    left: float
+    right: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mouth:
+    """How far the mouth is open, as the inner lips' aspect ratio, and how often it went open and shut of late."""
+
+    openness: float
+    turns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Detection:
     """One object, by its COCO label (``person``, ``cell phone``, ``book``, ``laptop`` …), with its score 0..1."""
 
@@ -120,6 +144,8 @@ class Observation:
     faces: tuple[Face, ...] | None = None
     head: Head | None = None
     eyes: Eyes | None = None
+    lids: Lids | None = None
+    mouth: Mouth | None = None
     objects: tuple[Detection, ...] | None = None
     person_share: float | None = None
     timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
@@ -149,6 +175,8 @@ class Observation:
             faces=many(Face, facts.get("faces")),
             head=one(Head, facts.get("head")),
             eyes=one(Eyes, facts.get("eyes")),
+            lids=one(Lids, facts.get("lids")),
+            mouth=one(Mouth, facts.get("mouth")),
             objects=many(Detection, facts.get("objects")),
             person_share=facts.get("person_share"),
         )
@@ -157,6 +185,95 @@ class Observation:
     def usable(self) -> bool | None:
         """Whether the picture could be examined; ``None`` when the camera sense did not run."""
         return None if self.camera is None else self.camera.condition is Condition.OK
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SoundChunk:
+    """Decoded sound: ``samples`` is (n,) float32 in −1..1, one channel; it began ``captured_at``, in seconds."""
+
+    seq: int
+    captured_at: float
+    samples: np.ndarray
+    rate: int
+
+    @property
+    def duration_s(self) -> float:
+        """Its length in seconds."""
+        return len(self.samples) / self.rate
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """How loud a chunk is, in dBFS (RMS): as a whole, its loudest 0.4 s, its quietest tenth, and second by second.
+
+    ``clipped`` is the share 0..1 of samples at full scale.
+    """
+
+    rms: float
+    loudest: float
+    floor: float
+    clipped: float
+    curve: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A stretch of speech, in seconds from the chunk's start, and how sure that is, 0..1."""
+
+    start_s: float
+    end_s: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """Who spoke in a stretch: 0 is the candidate, others by number, None is not to be told; ``likeness`` a cosine."""
+
+    start_s: float
+    end_s: float
+    speaker: int | None
+    likeness: float
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The facts of one chunk of sound; ``None`` means not examined.
+
+    ``voices`` is how many different voices were heard in the minute up to its end, and ``knows_candidate`` whether the
+    candidate's own is known.
+    """
+
+    seq: int
+    captured_at: float
+    duration_s: float
+    level: Level | None = None
+    speech: tuple[Speech, ...] | None = None
+    turns: tuple[Turn, ...] | None = None
+    voices: int | None = None
+    knows_candidate: bool = False
+    timings_ms: dict[str, float] = field(default_factory=dict, compare=False)
+
+    def to_facts(self) -> dict[str, Any]:
+        """Return the examined facts as compact JSON-serialisable values, without seq, time and timings."""
+        facts = asdict(self)
+        for name in ("seq", "captured_at", "timings_ms"):
+            del facts[name]
+        return {name: _compact(value) for name, value in facts.items() if value is not None}
+
+    @classmethod
+    def from_facts(cls, facts: dict[str, Any], *, seq: int, captured_at: float) -> Heard:
+        """Rebuild what ``to_facts`` wrote."""
+        level, speech, turns = facts.get("level"), facts.get("speech"), facts.get("turns")
+        return cls(
+            seq=seq,
+            captured_at=captured_at,
+            duration_s=facts.get("duration_s", 0.0),
+            level=None if level is None else Level(**{**level, "curve": tuple(level["curve"])}),
+            speech=None if speech is None else tuple(Speech(**item) for item in speech),
+            turns=None if turns is None else tuple(Turn(**item) for item in turns),
+            voices=facts.get("voices"),
+            knows_candidate=facts.get("knows_candidate", False),
+        )
 
 
 def _compact(value: Any) -> Any:

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
@@ -101,14 +102,29 @@ WEIGHTS: tuple[Weight, ...] = (
 )
 
 
+_hiding = ContextVar("hiding", default=False)
+
+
 def directory() -> Path:
     """Return the folder of the weights: ``PROCTORING_MODELS``, or ``var/models`` in the project."""
     chosen = os.environ.get("PROCTORING_MODELS")
     return Path(chosen).expanduser() if chosen else Path(__file__).resolve().parents[1] / "var" / "models"
 
 
+@contextmanager
+def bundled_only() -> Iterator[None]:
+    """Act meanwhile, in this thread, as if nothing had been fetched; models that are built already stay."""
+    before = _hiding.set(True)
+    try:
+        yield
+    finally:
+        _hiding.reset(before)
+
+
 def find(*names: str) -> Path | None:
     """Return the first of these weight files that is present and whole; its hash was checked when it was fetched."""
+    if _hiding.get():
+        return None
     sizes = {weight.name: weight.size for weight in WEIGHTS}
     paths = ((directory() / name, sizes.get(name)) for name in names)
     return next((path for path, size in paths if path.is_file() and size in (None, path.stat().st_size)), None)

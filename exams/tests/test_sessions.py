@@ -115,8 +115,15 @@ def test_it_takes_senses_kinds_and_the_word_gaze_for_muted(exam, word):
 
 def test_it_mutes_head_eyes_and_looking_away_by_the_word_gaze():
     policy = Policy().without(["gaze"])
-    assert policy.senses == ("camera", "faces", "objects")
-    assert (policy.rule("LOOKING_AWAY").enabled, policy.rule("NO_FACE").enabled) == (False, True)
+    assert policy.senses == ("camera", "faces", "mouth", "objects", "level", "speech", "speakers")
+    kinds = ("LOOKING_AWAY", "EYES_CLOSED", "NO_FACE")
+    assert [policy.rule(kind).enabled for kind in kinds] == [False, False, True]
+
+
+def test_it_mutes_all_that_listens_by_the_word_sound():
+    policy = Policy().without(["sound"])
+    assert policy.senses == ("camera", "faces", "head", "eyes", "mouth", "objects")
+    assert (policy.looks, policy.listens) == (True, False)
 
 
 @pytest.mark.parametrize(

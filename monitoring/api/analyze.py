@@ -73,8 +73,8 @@ class AnalyzeView(APIView):
         answer=AnalyzedSerializer,
         gets=GETS,
         says="Stored as an observation and as log entries, like what comes by the other calls; the answer waits some "
-        "seconds for the picture to be examined. Labels are of this one picture and accuse nobody. Also for staff of "
-        "the exam, whose events count as the proctor's. Sound is stored and not examined yet.",
+        "seconds for picture and sound to be examined. Labels are of these alone and accuse nobody. Also for staff of "
+        "the exam, whose events count as the proctor's.",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Analyse."""

@@ -136,15 +136,15 @@ def fresh_hello(session_id: uuid.UUID) -> wire.Hello | None:
 
 def pace_of(session: ExamSession) -> dict[str, Any]:
     """Return what a client has to know to send what is wanted and no more."""
-    senses = session.rules.senses
+    rules = session.rules
     return {
-        "fps": settings.CAPTURE_FPS if senses else 0.0,
-        "sound": True,
-        "senses": [str(sense) for sense in senses],
+        "fps": settings.CAPTURE_FPS if rules.looks else 0.0,
+        "sound": rules.listens,
+        "senses": [str(sense) for sense in rules.senses],
         "max_frames_per_s": settings.SOCKET_FRAMES_PER_S,
         "max_picture_bytes": intake.MAX_PICTURE_BYTES,
         "max_sound_bytes": intake.MAX_SOUND_BYTES,
-        "may_pause": session.rules.candidate_may_pause,
+        "may_pause": rules.candidate_may_pause,
     }
 
 

@@ -100,7 +100,6 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
         # Between the look at the database and the group something may have happened that nobody told us.
         await self._refresh()
         await self._say(await in_thread(self._in_words, admission.hello, session, admitted.highest))
-        await in_thread(presence.seen, self.session_id)
 
     async def disconnect(self, code: int) -> None:
         """Forget the socket; the candidate is gone unless a newer socket has taken over."""
@@ -334,6 +333,7 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
         self.joined_at = time.monotonic()
 
     async def _note_gone(self) -> None:
+        hall().leave(self, gone=True)
         try:
             await in_thread(presence.gone, self.session_id)
         except AWAY as error:  # the beat will notice

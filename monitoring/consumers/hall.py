@@ -21,6 +21,7 @@ from monitoring.lane import in_thread
 logger = logging.getLogger(__name__)
 
 LOOK_EVERY_S = 2.0
+NEVER = float("-inf")
 SEEN_EVERY_S = 8.0
 AT_ONCE = 500
 
@@ -55,17 +56,21 @@ class Hall:
 
     def __init__(self) -> None:
         self._members: dict[Member, float] = {}
+        self._gone: set[uuid.UUID] = set()
         self._walk: asyncio.Task[None] | None = None
 
     def enter(self, member: Member) -> None:
-        """Look after this socket from now on."""
-        self._members[member] = time.monotonic()
+        """Look after this socket from now on; that somebody came is noted at the next look."""
+        self._members[member] = NEVER
+        presence.forget(member.session_id)
         if self._walk is None or self._walk.done():
             self._walk = asyncio.get_running_loop().create_task(self._walk_round())
 
-    def leave(self, member: Member) -> None:
-        """Look after it no more."""
+    def leave(self, member: Member, *, gone: bool = False) -> None:
+        """Look after it no more; ``gone`` tells that nobody took its place."""
         self._members.pop(member, None)
+        if gone:
+            self._gone.add(member.session_id)
 
     async def _walk_round(self) -> None:
         while self._members:
@@ -79,17 +84,24 @@ class Hall:
     async def _look(self) -> None:
         now = time.monotonic()
         members = list(self._members)
-        due = {member.session_id for member in members if now - self._members.get(member, now) >= SEEN_EVERY_S}
         busy = {member.session_id for member in members if now - member.sent_at < 2 * LOOK_EVERY_S}
         views = await in_thread(look, {member.session_id for member in members}, busy)
         ended = await in_thread(ended_sign_ins, {member.grounds.sign_in for member in members})
-        await in_thread(note_seen, due)
+        await self._note_seen(now)
         for member in members:
             if member not in self._members:
                 continue
-            if member.session_id in due:
-                self._members[member] = now
             await _tell(member, views.get(member.session_id), signed_out=member.grounds.sign_in in ended)
+
+    async def _note_seen(self, now: float) -> None:
+        """Note a sign of life of everybody whose last one is old, but not of whoever leaves meanwhile."""
+        due = [member for member, noted in self._members.items() if now - noted >= SEEN_EVERY_S]
+        self._members.update(dict.fromkeys(due, now))
+        self._gone.clear()
+        await in_thread(presence.seen, *{member.session_id for member in due})
+        here = {member.session_id for member in self._members}
+        for session_id in {member.session_id for member in due} & self._gone - here:
+            await in_thread(presence.gone, session_id)
 
 
 async def _tell(member: Member, view: View | None, *, signed_out: bool) -> None:
@@ -111,12 +123,6 @@ def look(session_ids: Iterable[uuid.UUID], busy: Iterable[uuid.UUID] = ()) -> Ma
             load = loads[pk].load if pk in loads else None
             views[pk] = View(status, started_at, is_active, digest_of(password), load)
     return views
-
-
-def note_seen(session_ids: Iterable[uuid.UUID]) -> None:
-    """Note a sign of life of each of these sessions."""
-    for session_id in session_ids:
-        presence.seen(session_id)
 
 
 def hall() -> Hall:

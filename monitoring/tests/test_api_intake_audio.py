@@ -1,20 +1,26 @@
-"""Sound over HTTP: stored like pictures, counted apart, written down as not examined, and never kept."""
+"""Sound over HTTP: stored like pictures, counted apart, listened to, and kept only where it shows something."""
 
+import hashlib
 from datetime import timedelta
 
+import numpy as np
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from accounts.models import Role
 from accounts.tests.client import client_of
 from exams.lifecycle import move_session
-from exams.models import SessionStatus
+from exams.models import ExamSession, SessionStatus
+from exams.services import add_policy_version
 from monitoring import analysis
 from monitoring.frame_store import StoredFrame, frame_store
-from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor
-from monitoring.tests.factories import START, facts, make_session, make_user, two_men_jpeg, watch
+from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
+from monitoring.rescoring import rescore_session
+from monitoring.tests.factories import START, end_session, facts, make_session, make_user, two_men_jpeg, watch
 from monitoring.tests.pictures import sound, tone
-from vision.sound import wrap_pcm
+from vision.sound import RATE, as_wav, wrap_pcm
+from vision.types import SOUND_SENSES
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -59,7 +65,8 @@ def test_it_takes_raw_samples_and_gives_them_a_header(client, session, media_typ
     assert (answer.status_code, answer.json()["seq"]) == (202, 2)
     assert waiting(session)[0].data == WAV
     (row,) = hear(session)
-    assert (row.usable, row.facts) == (None, {"duration_s": 0.5, "rate": 16_000, "channels": 1, "examined": []})
+    assert (row.usable, row.facts["duration_s"], row.facts["speech"]) == (True, 0.5, [])
+    assert row.facts["level"]["rms"] == pytest.approx(-15.3, abs=0.1)
 
 
 @pytest.mark.parametrize(
@@ -71,13 +78,13 @@ def test_it_takes_raw_samples_and_gives_them_a_header(client, session, media_typ
         ("mp3", "libmp3lame", "audio/mpeg"),
     ],
 )
-def test_it_writes_down_what_came_as_not_examined_and_discards_the_voice(client, session, form, codec, media_type):
+def test_it_listens_to_what_came_and_discards_it(client, session, form, codec, media_type):
     data = sound(form, codec, 1.0)
     answer = send(client, session, data, media_type, "?seq=7&captured_at=2026-03-02T09:00:05Z")
     assert answer.status_code == 202
     (row,) = hear(session)
-    assert (row.seq, row.captured_at, row.usable) == (7, START + timedelta(seconds=5), None)
-    assert row.facts == {"duration_s": 1.0, "rate": 48_000, "channels": 1, "examined": []}
+    assert (row.seq, row.captured_at, row.usable) == (7, START + timedelta(seconds=5), True)
+    assert row.facts["duration_s"] == pytest.approx(1.0, abs=0.08) and row.facts["speech"] == row.facts["turns"] == []
     assert not any(path.is_file() for path in session_files(session))
 
 
@@ -112,18 +119,86 @@ def test_it_repeats_work_after_a_death_without_doubling_anything(client, session
         assert len(hear(session)) == 1
 
 
-def test_it_disturbs_neither_rules_nor_coverage_nor_the_counters_of_pictures(client, session):
-    def kept():
-        monitor = dict(SessionMonitor.objects.values().get())
-        del monitor["last_seen_at"]  # whoever sends sound is there
-        return monitor, Assessment.objects.values().get()
+def test_it_counts_what_was_heard_and_leaves_what_was_seen_alone(client, session):
+    def of_pictures():
+        coverage = Assessment.objects.get().coverage
+        seen = {sense: share for sense, share in coverage.items() if sense not in SOUND_SENSES}
+        monitor = SessionMonitor.objects.get()
+        return seen, monitor.frames_total, monitor.frames_analysed, monitor.state["last_at"], monitor.memory
 
     watch(session, *[facts(at, faces=0, objects={}) for at in range(5)])
-    before = kept()
+    before = of_pictures()
     for seq in range(5):
-        send(client, session, query=f"?seq={seq}")
+        query = f"?seq={seq}&captured_at={(START + timedelta(seconds=seq)).isoformat().replace('+00:00', 'Z')}"
+        send(client, session, wrap_pcm(tone(1.0), rate=16_000, channels=1), query=query)
     assert len(hear(session)) == 5
-    assert kept() == before
+    assert of_pictures() == before
+    assert Assessment.objects.get().observed["level"] == 4.0
+
+
+def test_a_noise_is_raised_with_its_sound_as_evidence_and_ends(client, session):
+    """One that is loud for seconds, between two stretches of silence."""
+    for second in range(10):
+        loud = 3 <= second < 6
+        samples = np.full(RATE, 0.5) * np.sin(np.arange(RATE) * 0.3) if loud else np.zeros(RATE)
+        sent = StoredFrame(second, START.timestamp() + second, as_wav(samples, RATE), "audio")
+        frame_store().put(session.pk, sent)
+    hear(session)
+    activity = SuspiciousActivity.objects.get(kind="LOUD_NOISE")
+    assert (activity.started_at, activity.ended_at) == (START + timedelta(seconds=3), START + timedelta(seconds=6))
+    assert activity.explanation == (
+        "Something was loud that was no speech. This was so in 3 of 3 seconds of sound, over 3 s."
+    )
+    evidence = activity.evidence
+    assert evidence.media_type == "audio/wav" and evidence.file.name.startswith(f"audio/{session.pk}/loud_noise-")
+    assert hashlib.sha256(evidence.file.read()).hexdigest() == evidence.sha256
+    reviewer = Client()
+    reviewer.force_login(session.exam.owner)
+    served = reviewer.get(f"/admin/monitoring/evidence/{evidence.pk}/picture/")
+    assert (served.status_code, served["Content-Type"]) == (200, "audio/wav")
+    page = reviewer.get(f"/admin/exams/examsession/{session.pk}/change/").content.decode()
+    assert f'<audio controls preload="none" src="/admin/monitoring/evidence/{evidence.pk}/picture/"' in page
+
+
+def test_a_dead_microphone_is_noticed_and_what_is_muted_is_not_listened_to(client, session):
+    def silence(pk):
+        for number in range(5):
+            sent = StoredFrame(number, START.timestamp() + 4 * number, as_wav(np.zeros(4 * RATE), RATE), "audio")
+            frame_store().put(pk, sent)
+
+    silence(session.pk)
+    hear(session)
+    assert SuspiciousActivity.objects.get().kind == "MIC_SILENT"
+    other = make_session()
+    ExamSession.objects.filter(pk=other.pk).update(muted=["sound"])
+    silence(other.pk)
+    hear(other)
+    assert not SuspiciousActivity.objects.filter(session=other).exists()
+    assert (
+        list(Observation.objects.filter(session=other).values_list("facts", flat=True))
+        == [{"duration_s": 4.0, "knows_candidate": False}] * 5
+    )
+
+
+def test_the_voices_of_people_are_forgotten_with_the_end(client, session):
+    SessionMonitor.objects.update(sound_memory={"voices": [{"number": 1}]})
+    end_session(session, 30)
+    assert SessionMonitor.objects.get().sound_memory == {}
+
+
+def test_another_policy_judges_what_was_heard_again_without_any_sound(client, session):
+    for second in range(10):
+        samples = 0.05 * np.sin(np.arange(RATE) * 0.3) if 3 <= second < 6 else np.zeros(RATE)
+        sent = StoredFrame(second, START.timestamp() + second, as_wav(samples, RATE), "audio")
+        frame_store().put(session.pk, sent)
+    hear(session)
+    end_session(session, 30)
+    assert not SuspiciousActivity.objects.filter(kind="LOUD_NOISE").exists()
+    settings = {"thresholds": {"loud_below_full_scale": 35}}
+    newer, _is_new = add_policy_version(exam=session.exam, settings=settings)
+    rescored = rescore_session(session=ExamSession.objects.get(pk=session.pk), policy=newer)
+    found = SuspiciousActivity.objects.get(kind="LOUD_NOISE")
+    assert rescored.activities_after == 1 and found.started_at == START + timedelta(seconds=3)
 
 
 def test_it_refuses_sound_beyond_what_may_wait_and_drops_none_that_was_acknowledged(client, session, settings):
@@ -180,7 +255,7 @@ def test_it_logs_a_chunk_that_cannot_be_decoded_and_goes_on(client, session):
     assert send(client, session, broken, "audio/flac", "?seq=1").status_code == 202
     assert send(client, session, query="?seq=2").status_code == 202
     rows = hear(session)
-    assert [(row.seq, row.usable) for row in rows] == [(1, False), (2, None)]
+    assert [(row.seq, row.usable) for row in rows] == [(1, False), (2, True)]
     log = MonitoringLog.objects.get()
     assert (log.event_type, log.detail["seq"]) == ("INVALID_AUDIO", 1)
     assert Assessment.objects.get().risk_score == 0

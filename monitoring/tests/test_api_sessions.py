@@ -73,7 +73,15 @@ def test_a_candidate_makes_a_session_and_gets_the_socket(exam, candidate):
     session = ExamSession.objects.get(pk=body["id"])
     assert (session.exam, session.candidate, session.status, session.muted) == (exam, candidate, "created", ["gaze"])
     assert (body["status"], body["accommodations"]["muted"], body["time"]["left_s"]) == ("created", ["gaze"], 4500)
-    assert body["policy"]["senses"] == ["camera", "faces", "objects"]
+    assert body["policy"]["senses"] == [
+        "camera",
+        "faces",
+        "mouth",
+        "objects",
+        "level",
+        "speech",
+        "speakers",
+    ]
     assert (body["socket"]["url"], body["socket"]["expires_in"]) == (f"/ws/proctoring/{session.pk}/", 60)
     assert take_ticket(ticket=body["socket"]["ticket"], session_id=session.pk) == candidate.user
 

@@ -27,6 +27,7 @@ from monitoring.tests.factories import (
     make_user,
     watch,
 )
+from vision.types import Sense
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 STATS, OVERVIEW = "/api/v1/monitoring/stats", "/api/v1/admin/stats"
@@ -252,7 +253,7 @@ def test_it_gives_an_overview_of_what_is_going_on(people, exam, other_exam):
     assert found["submissions"] == {"total": 3, "today": 1, "last_7_days": 2}
     assert found["waiting"] == {"items": 1, "sessions": 1}
     assert sum(found["reports"].values()) == 2
-    assert {row["sense"] for row in found["detectors"]} == {"camera", "faces", "head", "eyes", "objects"}
+    assert {row["sense"] for row in found["detectors"]} == set(Sense)
     assert get(people["another teacher"], OVERVIEW)["waiting"] == {"items": 0, "sessions": 0}
 
 

@@ -13,7 +13,7 @@ from exams.kinds import RiskLevel
 from monitoring import services
 from monitoring.models import Assessment, Evidence, MonitoringLog, Observation, SuspiciousActivity
 from monitoring.tests.factories import START, end_session, facts, make_session, watch
-from vision.types import Condition
+from vision.types import Condition, Sense
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 
@@ -40,7 +40,8 @@ def test_it_turns_an_empty_seat_into_one_activity_with_times_scores_and_a_senten
         "No face and no person could be seen. This was so in 10 of 10 pictures examined, over 10 s."
     )
     assert (assessment.risk_score, assessment.risk_level, assessment.trust_score) == (2, RiskLevel.LOW, 90)
-    assert assessment.coverage == {"camera": 1.0, "faces": 1.0, "head": 0.6667, "eyes": 0.0, "objects": 1.0}
+    seen = {"camera": 1.0, "faces": 1.0, "head": 0.6667, "objects": 1.0}
+    assert assessment.coverage == dict.fromkeys(Sense, 0.0) | seen
     assert assessment.compliance_score == 66.7
 
 

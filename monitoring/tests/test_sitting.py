@@ -197,7 +197,7 @@ def see_what_is_kept(candidate, reviewer, session):
     assert len(rows) == 3
     summary = reviewer.reads(f"sessions/{session}/summary")
     points = {line["kind"]: line["points"] for line in summary["scores"]["breakdown"]}
-    assert points == {"MULTIPLE_FACES": 4, "TAB_SWITCH": 3, "NO_FACE": 2, "NETWORK_GAP": 0}
+    assert points == {"MULTIPLE_FACES": 4, "TAB_SWITCH": 3, "NO_FACE": 2, "NETWORK_GAP": 0, "SPEECH": 0}
     assert summary["frames"]["skipped"] == summary["frames"]["unusable"] == 0
     assert summary["frames"]["analysed"] >= summary["durations"]["active_s"] * 0.8
 

@@ -7,15 +7,16 @@ screen or a bent neck accuses nobody.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vision.analyzers import mouth
 from vision.analyzers.faces import FoundFace, overlap
 from vision.baseline import USUAL, learn
 from vision.pictures import shrink
-from vision.types import Box, Eyes, Frame, Head, Memory
+from vision.types import Box, Eyes, Frame, Head, Lids, Memory, Mouth
 
 if TYPE_CHECKING:
     from vision.loading import Models
@@ -76,30 +77,42 @@ KEYPOINT_MODELS = {
 # and the iris's centre.
 EYES = ((33, 133, (160, 158), (144, 153), 468), (362, 263, (385, 387), (380, 373), 473))
 MESH_POINTS = 478
-USED_POINTS = sorted({*POSE_POINTS.tolist(), *(point for eye in EYES for point in np.hstack(eye).tolist())})
+EYE_POINTS = [point for eye in EYES for point in np.hstack(eye).tolist()]
+USED_POINTS = sorted({*POSE_POINTS.tolist(), *EYE_POINTS, *mouth.POINTS})
 
 
-def analyze(
-    frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], models: Models
-) -> tuple[Head | None, Eyes | None, Memory]:
-    """Return head pose and iris direction of the largest face, with the person's baseline, and the memory.
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What the mesh of one face shows; ``None`` where nothing can be said."""
+
+    head: Head | None = None
+    eyes: Eyes | None = None
+    lids: Lids | None = None
+    mouth: Mouth | None = None
+
+
+def analyze(frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], models: Models) -> tuple[Looks, Memory]:
+    """Return head pose and iris direction of the largest face, with the person's baseline, its lids and its mouth.
 
     Where the mesh does not fit, the head's pose comes from the face detector's key points, if these see a head that is
-    turned far. ``None`` where nothing can be said; eyes also where they are too small, closed or turned too far.
+    turned far. Of eyes that are too small or turned too far nothing is said, of closed ones no direction.
     """
     if not faces:
-        return None, None, memory
+        return Looks(), memory
     found = max(faces, key=lambda one: one.area)
     points = mesh(frame.rgb, found.face.box, models)
     if points is None:
-        return _with_base(_profile(frame.rgb, found), memory.get("gaze")), None, memory
+        return Looks(_with_base(_profile(frame.rgb, found), memory.get("gaze"))), memory
     head = head_pose(points)
     eyes = eye_direction(points) if abs(head.yaw) <= FARTHEST_YAW_FOR_EYES else None
     usual = memory.get("usual") or USUAL
     baseline = learn(memory.get("gaze"), frame.captured_at, found.face.box, head, eyes, usual)
     if eyes is not None:
         eyes = replace(eyes, base_horizontal=baseline["horizontal"], base_vertical=baseline["vertical"])
-    return _with_base(head, baseline), eyes, {**memory, "gaze": baseline}
+    turned = abs(head.yaw) > FARTHEST_YAW_FOR_EYES
+    lids = None if turned else lid_openness(points)
+    opened, memory = (None, memory) if turned else mouth.analyze(points, frame.captured_at, memory)
+    return Looks(_with_base(head, baseline), eyes, lids, opened), {**memory, "gaze": baseline}
 
 
 def _with_base(head: Head | None, baseline: dict[str, Any] | None) -> Head | None:
@@ -159,6 +172,12 @@ def eye_direction(points: np.ndarray) -> Eyes | None:
     if abs(left - right) > EYES_DISAGREE:
         return None
     return Eyes((left + right) / 2, (left_up + right_up) / 2, openness)
+
+
+def lid_openness(points: np.ndarray) -> Lids | None:
+    """Return how far each eye is open, from (478, 2 or more) points in pixels; ``None`` where they are too small."""
+    left, right = (_one_eye(points[:, :2], eye) for eye in EYES)
+    return None if min(left[3], right[3]) < MIN_EYE_PX else Lids(left[2], right[2])
 
 
 def _one_eye(points: np.ndarray, eye: Any) -> tuple[float, float, float, float]:

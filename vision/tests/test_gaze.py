@@ -15,12 +15,13 @@ BOX = (0.4, 0.2, 0.2, 0.3)
 
 def examine(rgb, memory=None):
     found, _ = faces.analyze(frame(rgb), {}, models())
-    return gaze.analyze(frame(rgb), memory or {}, found, models())
+    looks, _ = gaze.analyze(frame(rgb), memory or {}, found, models())
+    return looks
 
 
 @pytest.mark.parametrize(("direction", "sign"), [("left", 1), ("right", -1)])
 def test_its_yaw_has_the_side_of_the_picture_that_the_face_points_to(direction, sign):
-    heads = [examine(picture)[0] for picture, _ in labelled("pose", direction=direction)]
+    heads = [examine(picture).head for picture, _ in labelled("pose", direction=direction)]
     yaws = [head.yaw * sign for head in heads if head is not None]
     assert len(yaws) >= len(heads) * 0.8 and min(yaws) > 15
 
@@ -28,14 +29,14 @@ def test_its_yaw_has_the_side_of_the_picture_that_the_face_points_to(direction, 
 def test_its_yaw_is_near_the_labelled_degrees_and_mirrors_with_the_picture():
     for picture, labels in labelled("pose", at_most=100):
         if "yaw" in labels:
-            assert examine(picture)[0].yaw == pytest.approx(labels["yaw"], abs=14)
-            mirrored = examine(np.ascontiguousarray(picture[:, ::-1]))[0]
-            assert mirrored.yaw == pytest.approx(-examine(picture)[0].yaw, abs=12)
+            assert examine(picture).head.yaw == pytest.approx(labels["yaw"], abs=14)
+            mirrored = examine(np.ascontiguousarray(picture[:, ::-1])).head
+            assert mirrored.yaw == pytest.approx(-examine(picture).head.yaw, abs=12)
 
 
 def test_its_irises_tell_eyes_that_look_aside_from_eyes_that_look_ahead():
     def directions(gaze_label):
-        eyes = [examine(picture)[1] for picture, _ in labelled("pose", gaze=gaze_label)]
+        eyes = [examine(picture).eyes for picture, _ in labelled("pose", gaze=gaze_label)]
         return [one.horizontal for one in eyes if one is not None]
 
     aside, ahead = directions("left"), directions("center")
@@ -44,16 +45,16 @@ def test_its_irises_tell_eyes_that_look_aside_from_eyes_that_look_ahead():
 
 
 def test_it_does_not_examine_eyes_that_are_closed():
-    closed = [examine(picture)[1] for picture, _ in labelled("eyes_mouth", eyes="closed")]
+    closed = [examine(picture).eyes for picture, _ in labelled("eyes_mouth", eyes="closed")]
     assert sum(one is None for one in closed) >= len(closed) * 0.9
-    opened = [examine(picture)[1] for picture, _ in labelled("eyes_mouth", eyes="open")]
+    opened = [examine(picture).eyes for picture, _ in labelled("eyes_mouth", eyes="open")]
     assert sum(one is not None for one in opened) >= len(opened) * 0.9
 
 
 def test_it_does_not_examine_a_face_that_is_too_small():
     tiny = one_man()[::20, ::20]
     found = faces.FoundFace(Face((0.3, 0.2, 0.5, 0.5), 0.9), np.full((5, 2), 0.5))
-    assert gaze.analyze(frame(np.ascontiguousarray(tiny)), {}, (found,), models()) == (None, None, {})
+    assert gaze.analyze(frame(np.ascontiguousarray(tiny)), {}, (found,), models()) == (gaze.Looks(), {})
 
 
 def seated(yaw, horizontal, seconds, known=None, start=0.0):

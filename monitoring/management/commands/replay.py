@@ -174,6 +174,7 @@ class Command(DatabaseCommand):
                 "vision": round(timings.vision, 1),
                 "recording": round(timings.recording, 1),
                 "evidence": round(timings.evidence, 1),
+                "hearing": round(timings.hearing, 1),
                 "stages": {name: round(spent, 1) for name, spent in timings.stages.items()},
             },
         }

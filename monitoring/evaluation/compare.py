@@ -1,0 +1,47 @@
+"""Whether a card is worse than an earlier one, by more than chance explains."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Data = dict[str, Any]
+HEADLINES = ("precision", "recall")
+SLACK = 0.01
+"""Other processors round otherwise, and a picture at the very edge may fall to the other side."""
+
+
+def worse_than(before: Data, now: Data) -> list[str]:
+    """Return in words each headline figure that fell below the 95 % interval that it had before."""
+    return [
+        f"{name}, {what}: {told}"
+        for name, run in before["runs"].items()
+        if name in now["runs"]
+        for what, told in _fallen(run, now["runs"][name])
+    ]
+
+
+def _fallen(before: Data, now: Data) -> Iterator[tuple[str, str]]:
+    yield from _below("faces counted exactly", before["counting"]["exact"], now["counting"]["exact"])
+    for part in ("pictures", "sounds"):
+        rows = {row["kind"]: row for row in now[part]}
+        for row in before[part]:
+            for figure in HEADLINES:
+                if row["kind"] in rows:
+                    yield from _below(f"{row['kind']} {figure}", row[figure], rows[row["kind"]][figure])
+    for part in ("clips", "exams"):
+        rows = {row["kind"]: row for row in now[part]}
+        for row in before[part]:
+            if row["kind"] in rows:
+                yield from _below(f"{row['kind']} staged in {part}", row["staged"], rows[row["kind"]]["staged"])
+                more = rows[row["kind"]]["false_alarms"] - row["false_alarms"]
+                if more > 1:
+                    yield f"{row['kind']} in {part}", f"{more} more false alarms"
+    old, new = before["diarization"]["error_rate"], now["diarization"]["error_rate"]
+    if old is not None and new is not None and new > old * 1.1 + SLACK:
+        yield "who spoke when", f"error rate {new:.1%} after {old:.1%}"
+
+
+def _below(what: str, before: Data, now: Data) -> Iterator[tuple[str, str]]:
+    if before["low"] is not None and now["share"] is not None and now["share"] < before["low"] - SLACK:
+        yield what, f"{now['share']:.1%} after {before['share']:.1%} ({before['low']:.1%} to {before['high']:.1%})"

@@ -1,0 +1,177 @@
+"""The senses that listen, on labelled sound: speech or not, one voice or several, and who spoke when."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from exams.kinds import Kind
+from exams.policy import Policy
+from monitoring.evaluation.figures import Answer
+from monitoring.evaluation.labels import Sample
+from monitoring.sound_cues import heard_moments
+from vision.recorded_sound import CHUNK_S, RecordedSound
+from vision.sound import RATE
+from vision.types import Heard, Memory, SoundChunk, Turn
+
+SECOND_VOICE = "SECOND_VOICE"
+"""Two labelled people one after the other, or one person twice: is a second voice heard (composed)."""
+
+COLLAR_S, STEP_S = 0.25, 0.01
+COMPOSED_S = 5.0
+"""Of each clip so much goes into a composed one; shorter ones are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listened:
+    """What was heard in a recording, chunk by chunk, how long it is, and the CPU milliseconds that listening took."""
+
+    heard: tuple[Heard, ...]
+    seconds: float
+    cpu_ms: float
+
+    def cue(self, kind: str, policy: Policy) -> tuple[bool | None, float]:
+        """Return whether any second of it says yes, None where none says anything, and how sure the surest is."""
+        cues = [moment.cues[kind] for one in self.heard for moment in heard_moments(one, policy) if kind in moment.cues]
+        said = [cue for cue in cues if cue.value is not None]
+        if not said:
+            return None, 0.0
+        return any(cue.value for cue in said), max(cue.confidence for cue in said)
+
+    def turns(self) -> list[Turn]:
+        """Return who spoke when, in seconds from the beginning."""
+        return [
+            Turn(one.captured_at + turn.start_s, one.captured_at + turn.end_s, turn.speaker, turn.likeness)
+            for one in self.heard
+            for turn in one.turns or ()
+        ]
+
+
+@dataclass(slots=True)
+class Diarization:
+    """How long speakers were confused, missed or made up, in seconds of speech; their sum over all speech is the error.
+
+    The diarization error rate of NIST's Rich Transcription evaluations (2009), with a collar.
+    """
+
+    spoken: float = 0.0
+    missed: float = 0.0
+    made_up: float = 0.0
+    confused: float = 0.0
+
+    @property
+    def rate(self) -> float | None:
+        """The error rate; it may exceed 1."""
+        return (self.missed + self.made_up + self.confused) / self.spoken if self.spoken else None
+
+    def add(self, told: Sequence[Mapping[str, Any]], turns: Sequence[Turn], seconds: float) -> None:
+        """Count one recording."""
+        steps = round(seconds / STEP_S)
+        wanted = _tracks(((turn["speaker"], turn["start_s"], turn["end_s"]) for turn in told), steps)
+        found = _tracks(((turn.speaker, turn.start_s, turn.end_s) for turn in turns), steps)
+        counts = _counted(told, steps)
+        wanted, found = wanted[:, counts], found[:, counts]
+        true, said = wanted.sum(axis=0), found.sum(axis=0)
+        right = _best_match(wanted, found)
+        self.spoken += STEP_S * float(true.sum())
+        self.missed += STEP_S * float(np.maximum(true - said, 0).sum())
+        self.made_up += STEP_S * float(np.maximum(said - true, 0).sum())
+        self.confused += STEP_S * float(np.minimum(true, said).sum() - right)
+
+
+def listen_to(path: Path, policy: Policy) -> Listened:
+    """Listen to a file as to a session's sound; raises ``OSError`` and ``av.FFmpegError``."""
+    import av
+
+    from vision.recorded_sound import read_sounds
+
+    return _listen(read_sounds(av.open(str(path)), 0.0), policy)
+
+
+def second_voice(samples: Sequence[Sample], policy: Policy) -> list[Answer]:
+    """Put clips of labelled speakers together, of two people and of one, and say whether a second voice was heard."""
+    spoken = [sample for sample in samples if sample.media == "audio" and "speaker" in sample.labels]
+    size = round(COMPOSED_S * RATE)
+    begun = {sample.name: part for sample in spoken if len(part := _beginning(sample.path, size)) == size}
+    clips = [sample for sample in spoken if sample.name in begun]
+    answers = []
+    for place, first in enumerate(clips):
+        for second, other in _partners(first, clips[place + 1 :] + clips[:place]):
+            sound = np.concatenate([begun[first.name], begun[second.name]])
+            said, confidence = _listen(_chunks(sound), policy).cue(Kind.MULTIPLE_VOICES, policy)
+            answers.append(Answer(f"{first.name} + {second.name}", other, said, confidence))
+    return answers
+
+
+def _partners(first: Sample, clips: Sequence[Sample]) -> Iterator[tuple[Sample, bool]]:
+    """Yield the next clip of somebody else, and the next of the same person if there is one."""
+    for other in (True, False):
+        found = (clip for clip in clips if (clip.labels["speaker"] != first.labels["speaker"]) is other)
+        second = next(found, None)
+        if second is not None:
+            yield second, other
+
+
+def _listen(sounds: Iterable[RecordedSound], policy: Policy) -> Listened:
+    from vision.hearing import listen
+
+    memory, heard, seconds, cpu_s = Memory(), [], 0.0, 0.0
+    for number, item in enumerate(sounds):
+        began = time.process_time()
+        facts, memory = listen(SoundChunk(number, item.offset_s, item.samples, RATE), policy.due(), memory)
+        cpu_s += time.process_time() - began
+        heard.append(facts)
+        seconds = item.offset_s + len(item.samples) / RATE
+    return Listened(tuple(heard), seconds, 1000 * cpu_s)
+
+
+def _beginning(path: Path, size: int) -> np.ndarray:
+    import av
+
+    from vision.recorded_sound import read_sounds
+
+    parts = [item.samples for item in read_sounds(av.open(str(path)), 0.0)]
+    return np.concatenate(parts)[:size] if parts else np.zeros(0, np.float32)
+
+
+def _chunks(samples: np.ndarray) -> Iterator[RecordedSound]:
+    size = round(CHUNK_S * RATE)
+    for start in range(0, len(samples), size):
+        yield RecordedSound(start / RATE, samples[start : start + size])
+
+
+def _tracks(turns: Iterable[tuple[Any, float, float]], steps: int) -> np.ndarray:
+    """Return a row of ones and zeros for each speaker; what nobody was named for is a speaker of its own."""
+    tracks: dict[Any, np.ndarray] = {}
+    for speaker, start, end in turns:
+        track = tracks.setdefault(speaker, np.zeros(steps, np.int64))
+        track[round(start / STEP_S) : round(end / STEP_S)] = 1
+    return np.array(list(tracks.values())) if tracks else np.zeros((0, steps), np.int64)
+
+
+def _counted(told: Sequence[Mapping[str, Any]], steps: int) -> np.ndarray:
+    """Return which steps count: those near a labelled edge do not."""
+    counts = np.ones(steps, bool)
+    for turn in told:
+        for edge in (turn["start_s"], turn["end_s"]):
+            counts[max(0, round((edge - COLLAR_S) / STEP_S)) : round((edge + COLLAR_S) / STEP_S)] = False
+    return counts
+
+
+def _best_match(wanted: np.ndarray, found: np.ndarray) -> float:
+    """Return how many steps are right when speakers are matched as well as can be, one to one."""
+    if not len(wanted) or not len(found):
+        return 0.0
+    both = wanted @ found.T
+    if both.shape[0] > both.shape[1]:
+        both = both.T
+    columns = range(both.shape[1])
+    return float(
+        max(sum(both[row, column] for row, column in enumerate(order)) for order in permutations(columns, len(both)))
+    )

@@ -1,0 +1,137 @@
+"""The card as tables, for a terminal or as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from monitoring.evaluation.figures import FEWEST
+
+Data = dict[str, Any]
+Row = Sequence[str]
+TOO_FEW = "too few to say"
+RUN_NAMES = {"all": "with all weights", "bundled": "with bundled models only"}
+PICTURES: Row = ("kind", "n", "of them so", "precision", "recall", "false alarms", "not examined", "calibration error")
+SPANS: Row = ("kind", "clips", "staged", "hit", "false alarms", "in hours", "an hour")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A part of the card; ``note`` is a sentence to be read with it, or empty."""
+
+    title: str
+    head: Row
+    rows: Sequence[Row]
+    note: str = ""
+
+
+def as_text(card: Data) -> str:
+    """Return the card for a terminal."""
+    return _document(card, _plain, "")
+
+
+def as_markdown(card: Data) -> str:
+    """Return the card's tables as Markdown, under headings of the second level."""
+    return _document(card, _markdown, "## ")
+
+
+def tables_of(run: Data) -> Iterator[Table]:
+    """Yield the parts of the card that tell of one run."""
+    if run["pictures"] or run["counting"]["exact"]["n"]:
+        yield Table("Pictures", PICTURES, [_picture(row) for row in run["pictures"]], " ".join(_notes(run)))
+    if run["conditions"]:
+        rows = [(row["condition"], *_picture(row)) for row in run["conditions"]]
+        yield Table("Pictures by condition", ("condition", *PICTURES), rows)
+    if run["sounds"] or run["diarization"]["recordings"]:
+        yield Table("Sounds", PICTURES, [_picture(row) for row in run["sounds"]], " ".join(_sound_notes(run)))
+    for part, title in (("clips", "Recordings"), ("exams", "Whole exams")):
+        if run[part]:
+            yield Table(title, SPANS, [_span(row) for row in run[part]])
+
+
+def _document(card: Data, drawn: Callable[[Row, Sequence[Row]], str], heading: str) -> str:
+    media = ", ".join(f"{count} {name}" for name, count in card["media"].items() if count)
+    parts = [f"Labelled media: {media}. In brackets: 95 % intervals."]
+    for name, run in card["runs"].items():
+        for table in tables_of(run):
+            parts += [f"{heading}{table.title}, {RUN_NAMES[name]}", drawn(table.head, table.rows)]
+            parts += [table.note] if table.note else []
+        if run["unread"]:
+            parts.append(f"{run['unread']} files could not be read.")
+    return "\n\n".join(parts) + "\n"
+
+
+def _notes(run: Data) -> Iterator[str]:
+    exact, unknown = run["counting"]["exact"], run["counting"]["not_examined"]
+    if exact["n"]:
+        yield f"Faces counted exactly, up to five: {_share(exact)} of {exact['n']}; not examined {_bare(unknown)}."
+    for row in run["pictures"]:
+        if row["kind"] == "HEAD_TURNED" and row["balanced_accuracy"] is not None:
+            low, high = row["balanced_interval"]
+            yield f"HEAD_TURNED, balanced accuracy: {row['balanced_accuracy']:.1%} ({low:.1%} to {high:.1%})."
+    if run["cpu_ms_per_picture"] is not None:
+        yield f"A first look at a picture took {run['cpu_ms_per_picture']} ms CPU on the machine that made this."
+
+
+def _sound_notes(run: Data) -> Iterator[str]:
+    told = run["diarization"]
+    if told["error_rate"] is not None:
+        yield (
+            f"Who spoke when, in {told['recordings']} recordings with {told['speech_s']:g} s of speech: error rate "
+            f"{told['error_rate']:.1%} (missed {told['missed_s']:g} s, made up {told['made_up_s']:g} s, confused "
+            f"{told['confused_s']:g} s; collar 0.25 s)."
+        )
+    if run["cpu_ms_per_second_of_sound"] is not None:
+        yield f"A second of sound took {run['cpu_ms_per_second_of_sound']} ms CPU."
+
+
+def _picture(row: Data) -> Row:
+    error = row["calibration_error"]
+    shares = (_share(row[name]) for name in ("precision", "recall", "false_alarms"))
+    return (
+        row["kind"],
+        str(row["n"]),
+        str(row["positives"]),
+        *shares,
+        _bare(row["not_examined"]),
+        TOO_FEW if error is None else f"{error:.3f}",
+    )
+
+
+def _span(row: Data) -> Row:
+    an_hour = row["false_alarms_per_hour"]
+    return (
+        row["kind"],
+        str(row["clips"]),
+        str(row["staged"]["n"]),
+        str(row["staged"]["hits"]),
+        str(row["false_alarms"]),
+        f"{row['hours']:.2f}",
+        "" if an_hour is None else f"{an_hour:g}",
+    )
+
+
+def _share(rate: Data) -> str:
+    if not rate["n"]:
+        return "–"
+    if rate["n"] < FEWEST:
+        return f"{rate['hits']} of {rate['n']}, {TOO_FEW}"
+    return f"{rate['share']:.1%} ({rate['low']:.1%} to {rate['high']:.1%})"
+
+
+def _bare(rate: Data) -> str:
+    return "–" if not rate["n"] else f"{rate['share']:.1%}"
+
+
+def _plain(head: Row, rows: Sequence[Row]) -> str:
+    table = [head, *rows]
+    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in table
+    )
+
+
+def _markdown(head: Row, rows: Sequence[Row]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
