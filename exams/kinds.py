@@ -109,7 +109,7 @@ _WRITTEN_DOWN = KindRule(weight=0, instant=True, enabled=False)
 DEFAULT_RULES: dict[str, KindRule] = {
     Kind.NO_FACE: KindRule(weight=2),
     Kind.MULTIPLE_FACES: KindRule(weight=4),
-    Kind.EXTRA_PERSON: replace(_OBJECT, severity=2),
+    Kind.EXTRA_PERSON: replace(_OBJECT, severity=2, hold=3, of=4, hold_s=2.0),
     Kind.LOOKING_AWAY: KindRule(weight=2),
     # Who types looks at the keyboard: only what lasts is told, and it weighs little.
     Kind.LOOKING_DOWN: KindRule(weight=0.5, hold=8, of=10, hold_s=8.0),

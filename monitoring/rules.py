@@ -15,7 +15,7 @@ from exams.policy import Policy
 from monitoring.cues import Cue
 from vision.types import SOUND_SENSES, Sense
 
-STATE_VERSION = 1
+STATE_VERSION = 2
 INSTANT_S = 1.0
 """How long a fact of an instant is drawn and counted."""
 
@@ -152,25 +152,45 @@ def _step_kind(
         return {**entry, "window": []}, None
     if rule.instant:
         return _flash(entry, kind, cue, moment, rule)
-    window = [*entry["window"], [moment.at, bool(cue.value), cue.confidence]][-rule.of :]
-    window = [item for item in window if moment.at - item[0] <= rule.window_s]
+    window = _gathered(entry["window"], cue, moment, rule)
     entry = {**entry, "window": window}
-    yes = [item for item in window if item[1]]
-    if not cue.value or len(yes) < rule.hold or yes[-1][0] - yes[0][0] < rule.hold_s:
+    yes = [group for group in window if 2 * group["yes"] >= group["of"]]
+    if not cue.value or len(yes) < rule.hold or moment.at - yes[0]["first_yes"] < rule.hold_s:
         return entry, None
+    counted = [group for group in window if group["at"] >= yes[0]["at"]]
     span = {
-        "started_at": yes[0][0],
+        "started_at": yes[0]["first_yes"],
         "last_yes": moment.at,
         "first_no": None,
-        "positives": len(yes),
-        "examined": sum(item[0] >= yes[0][0] for item in window),
+        "positives": sum(group["yes"] for group in counted),
+        "examined": sum(group["of"] for group in counted),
         "since_yes": 0,
-        "sum": sum(item[2] for item in yes),
+        "sum": sum(group["sum"] for group in counted),
         "best": cue.confidence,
         "best_at": moment.at,
         "detail": dict(cue.detail),
     }
     return {**entry, "window": [], "open": span}, _change("open", kind, span, moment.seq, best=True)
+
+
+def _gathered(window: list[State], cue: Cue, moment: Moment, rule: KindRule) -> list[State]:
+    """Return the last groups of observations, as many as the rule looks at.
+
+    A group is one observation where they come at an exam's pace. What comes faster is gathered, or the last few would
+    never lie far enough apart, and whoever sends many pictures a second would be seen by no rule.
+    """
+    apart = rule.hold_s / (rule.of - 1) if rule.of > 1 else 0.0
+    # A session that began under an earlier version has single observations in its window: it begins anew.
+    groups = [group for group in window if isinstance(group, dict) and moment.at - group["at"] <= rule.window_s]
+    if groups and moment.at - groups[-1]["at"] < apart:
+        group = groups.pop()
+    else:
+        group = {"at": moment.at, "first_yes": None, "yes": 0, "of": 0, "sum": 0.0}
+    group = {**group, "of": group["of"] + 1}
+    if cue.value:
+        first_yes = moment.at if group["first_yes"] is None else group["first_yes"]
+        group |= {"first_yes": first_yes, "yes": group["yes"] + 1, "sum": group["sum"] + cue.confidence}
+    return [*groups, group][-rule.of :]
 
 
 def _go_on(

@@ -74,6 +74,28 @@ def test_it_needs_time_and_not_only_many_pictures():
     assert spans(moments("yyyyyyyy", every=0.1)) == []
 
 
+@pytest.mark.parametrize("every", [0.5, 0.25, 0.1, 1 / 30])
+def test_who_sends_many_pictures_a_second_is_seen_like_everybody_else(every):
+    per_s = round(1 / every)
+    ((kind, start, stop),) = spans(moments("n" * 3 * per_s + "y" * 10 * per_s + "n" * 5 * per_s, every=every))
+    assert kind == KIND and start == pytest.approx(3, abs=0.7) and stop == pytest.approx(13, abs=0.01)
+
+
+@pytest.mark.parametrize("line", ["ynnn", "nnny", "nynn"])
+def test_a_picture_now_and_then_among_many_opens_nothing(line):
+    assert spans(moments(line * 30, every=0.1)) == []
+
+
+def test_what_an_earlier_version_has_stored_does_not_disturb():
+    state = rules.initial_state()
+    state["kinds"][KIND] = {"window": [[0.0, True, 0.9], [1.0, True, 0.9]], "open": None, "rest_until": None}
+    changes = []
+    for moment in moments("yyyyyy"):
+        state, more = rules.step(state, moment, POLICY)
+        changes += more
+    assert changes[0].action == "open"
+
+
 def test_it_takes_a_browser_event_as_a_fact_of_an_instant_and_lets_it_rest():
     events = [Moment(t, -1, {"TAB_SWITCH": Cue(True, 1.0)}) for t in (1.0, 2.0, 3.0, 9.0)]
     assert spans(events) == [("TAB_SWITCH", 1.0, 2.0), ("TAB_SWITCH", 9.0, 10.0)]
