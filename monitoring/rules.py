@@ -173,7 +173,7 @@ def _step_kind(
     return {**entry, "window": [], "open": span}, _change("open", kind, span, moment.seq, best=True)
 
 
-def _gathered(window: list[State], cue: Cue, moment: Moment, rule: KindRule) -> list[State]:
+def _gathered(window: list[Any], cue: Cue, moment: Moment, rule: KindRule) -> list[State]:
     """Return the last groups of observations, as many as the rule looks at.
 
     A group is one observation where they come at an exam's pace. What comes faster is gathered, or the last few would
