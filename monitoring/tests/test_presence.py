@@ -1,12 +1,16 @@
 """Signs of life: cheap, noted once in a while, and enough to say who is there."""
 
+from datetime import timedelta
+
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from accounts.tests.client import client_of
 from exams.services import create_session
-from monitoring import presence
-from monitoring.models import SessionMonitor
-from monitoring.tests.factories import make_candidate, make_exam, make_user
+from monitoring import presence, services
+from monitoring.models import SessionMonitor, SuspiciousActivity
+from monitoring.tests.factories import START, make_candidate, make_exam, make_session, make_user
 from monitoring.tests.live import Live
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -46,6 +50,38 @@ def test_many_signs_cost_a_query_and_an_update_now_and_then(django_assert_num_qu
     with django_assert_num_queries(2):
         live.live(4)
     assert row().last_seen_at == live.time(4)
+
+
+@pytest.mark.parametrize("count", [2, 30])
+def test_a_hall_costs_as_much_as_two(count):
+    """Whoever comes, whoever is there, and what came in from them is each noted for all together."""
+    sessions = [make_session().pk for _ in range(count)]
+    with CaptureQueriesContext(connection) as came:
+        presence.seen(*sessions, now=START)
+    with CaptureQueriesContext(connection) as there:
+        presence.seen(*sessions, now=START + timedelta(seconds=8))
+    with CaptureQueriesContext(connection) as counted:
+        services.count_received(counts=dict.fromkeys(sessions, 5))
+    assert (len(came), len(there), len(counted)) == (6, 5, 4)
+    rows = SessionMonitor.objects.values_list("last_seen_at", "gone_at", "frames_total")
+    assert set(rows) == {(START + timedelta(seconds=8), None, 5)}
+
+
+def test_who_comes_back_ends_their_own_gap_and_nobody_elses():
+    here, away, new = (make_session().pk for _ in range(3))
+    presence.seen(here, away, now=START)
+    presence.seen(here, now=START + timedelta(seconds=30))
+    presence.watch_silence(now=START + timedelta(seconds=31))
+    presence.seen(here, away, new, now=START + timedelta(seconds=40))
+    gaps = SuspiciousActivity.objects.filter(kind="NETWORK_GAP").values_list("session", "started_at", "ended_at")
+    assert sorted(gaps, key=str) == sorted(
+        [
+            (here, START, START + timedelta(seconds=30)),
+            (away, START, START + timedelta(seconds=40)),
+        ],
+        key=str,
+    )
+    assert set(SessionMonitor.objects.values_list("last_seen_at", flat=True)) == {START + timedelta(seconds=40)}
 
 
 def test_a_sign_before_the_beginning_or_after_the_end_changes_nothing():
