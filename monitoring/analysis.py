@@ -148,8 +148,11 @@ def _examine_sounds(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
     for session_id, memory, muted, policy_id in SessionMonitor.objects.filter(pk__in=waiting).values_list(*names):
         due = rules_of(policy_id).without(muted).due()
         batch = _listen(session_id, waiting[session_id], claim, due=due, memory=memory)
-        record_sounds(session_id=session_id, batch=batch)
-        done.append(session_id)
+        try:
+            record_sounds(session_id=session_id, batch=batch)
+            done.append(session_id)
+        except Exception:
+            logger.exception("What was heard in session %s could not be recorded", session_id)
     return done
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -39,7 +39,7 @@ class SoundBatch:
     """What one round found in a session's sound, and what its analyzers remember afterwards."""
 
     sounds: Sequence[Sound]
-    memory: Memory | None = field(default=None)
+    memory: Memory | None = None
 
 
 def examine_sound(chunk: StoredFrame, *, due: Due, memory: Memory) -> tuple[Sound, Memory]:

@@ -160,6 +160,25 @@ def test_a_noise_is_raised_with_its_sound_as_evidence_and_ends(client, session):
     assert f'<audio controls preload="none" src="/admin/monitoring/evidence/{evidence.pk}/picture/"' in page
 
 
+def test_sound_that_cannot_be_recorded_holds_nobody_else_up_and_is_tried_again(client, session, monkeypatch):
+    other, broken = make_session(), session.pk
+    for pk in (broken, other.pk):
+        frame_store().put(pk, StoredFrame(1, START.timestamp(), WAV, "audio"))
+    record = analysis.record_sounds
+
+    def failing(*, session_id, batch):
+        if session_id == broken:
+            raise RuntimeError("no room")
+        return record(session_id=session_id, batch=batch)
+
+    monkeypatch.setattr(analysis, "record_sounds", failing)
+    analysis.analyze_waiting(session_ids=[broken, other.pk])
+    assert list(Observation.objects.values_list("session", flat=True)) == [other.pk]
+    assert len(waiting(session)) == 1
+    monkeypatch.undo()
+    assert len(hear(session)) == 2
+
+
 def test_a_dead_microphone_is_noticed_and_what_is_muted_is_not_listened_to(client, session):
     def silence(pk):
         for number in range(5):

@@ -5,7 +5,7 @@ import struct
 import pytest
 
 from monitoring.tests.pictures import sound, tone
-from vision.sound import SoundError, SoundFault, SoundHeader, read_sound, sniff_sound, wrap_pcm
+from vision.sound import RATE, SoundError, SoundFault, SoundHeader, decode_sound, sniff_sound, wrap_pcm
 
 FORMS = [
     ("wav", "pcm_s16le", 16_000),
@@ -17,10 +17,10 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("form", "codec", "rate"), FORMS)
-def test_it_tells_format_length_rate_and_channels(form, codec, rate):
+def test_it_tells_the_format_and_decodes_the_whole(form, codec, rate):
     data = sound(form, codec, 1.5, rate)
     assert sniff_sound(data).format == form.upper()
-    assert read_sound(data) == SoundHeader(form.upper(), 1.5, rate, 1)
+    assert len(decode_sound(data)) == pytest.approx(1.5 * RATE, rel=0.02)
 
 
 @pytest.mark.parametrize(("form", "rate"), [("wav", 16_000), ("flac", 16_000)])
@@ -31,7 +31,8 @@ def test_it_knows_the_length_from_the_header_where_it_stands_there(form, rate):
 
 def test_it_gives_raw_samples_a_header_and_leaves_half_a_sample_out():
     data = wrap_pcm(tone(0.5, 8_000) + b"\x01", rate=8_000, channels=1)
-    assert read_sound(data) == SoundHeader("WAV", 0.5, 8_000, 1)
+    assert sniff_sound(data) == SoundHeader("WAV", 0.5, 8_000, 1)
+    assert len(decode_sound(data)) == 0.5 * RATE
 
 
 def test_it_takes_a_wav_whose_recorder_did_not_know_the_length_yet():
@@ -70,7 +71,7 @@ def test_it_stops_decoding_sound_that_is_longer_than_its_header_says():
     silence[18:26] = struct.pack(">Q", at)
     assert sniff_sound(bytes(silence)).duration_s is None
     with pytest.raises(SoundError) as refused:
-        read_sound(bytes(silence))
+        decode_sound(bytes(silence))
     assert refused.value.fault is SoundFault.TOO_LONG
 
 
@@ -78,4 +79,4 @@ def test_it_stops_decoding_sound_that_is_longer_than_its_header_says():
 def test_it_refuses_a_good_header_before_rubbish(form, codec, rate):
     data = sound(form, codec, 1.0, rate)
     with pytest.raises(SoundError):
-        read_sound(data[:60] + b"\xaa" * 500)
+        decode_sound(data[:60] + b"\xaa" * 500)
