@@ -17,6 +17,7 @@ from monitoring import analysis
 from monitoring.frame_store import StoredFrame, frame_store
 from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
 from monitoring.rescoring import rescore_session
+from monitoring.sounds import record_sounds
 from monitoring.tests.factories import START, end_session, facts, make_session, make_user, two_men_jpeg, watch
 from monitoring.tests.pictures import sound, tone
 from vision.sound import RATE, as_wav, wrap_pcm
@@ -164,12 +165,11 @@ def test_sound_that_cannot_be_recorded_holds_nobody_else_up_and_is_tried_again(c
     other, broken = make_session(), session.pk
     for pk in (broken, other.pk):
         frame_store().put(pk, StoredFrame(1, START.timestamp(), WAV, "audio"))
-    record = analysis.record_sounds
 
     def failing(*, session_id, batch):
         if session_id == broken:
             raise RuntimeError("no room")
-        return record(session_id=session_id, batch=batch)
+        return record_sounds(session_id=session_id, batch=batch)
 
     monkeypatch.setattr(analysis, "record_sounds", failing)
     analysis.analyze_waiting(session_ids=[broken, other.pk])
