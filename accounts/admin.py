@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from axes.models import AccessFailureLog, AccessLog
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.db.models import QuerySet
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
 
 from accounts.addresses import client_address
+from accounts.admin_lists import LongListAdmin
 from accounts.audit import record_audit
 from accounts.consents import publish_text
 from accounts.errors import Refused
@@ -24,6 +26,8 @@ from accounts.services import set_active, set_roles
 
 # Used-up tokens are for the machine only.
 admin.site.unregister([BlacklistedToken, OutstandingToken])
+# Both are switched off, so their lists would always be empty.
+admin.site.unregister([AccessLog, AccessFailureLog])
 
 
 @admin.register(User)
@@ -31,9 +35,11 @@ class UserAdmin(BaseUserAdmin):
     """Users by e-mail address; roles are their groups, and what they may open follows from these."""
 
     ordering = ("email",)
-    list_display = ("email", "full_name", "is_staff", "is_active", "last_login")
-    list_filter = ("groups", "is_staff", "is_active")
+    list_display = ("email", "full_name", "role_names", "is_staff", "is_active", "date_joined", "last_login")
+    list_filter = ("groups", "is_staff", "is_active", "date_joined", "last_login")
     search_fields = ("email", "full_name")
+    search_help_text = _("E-mail address or name")
+    date_hierarchy = "date_joined"
     readonly_fields = ("last_login", "date_joined")
     fieldsets = (
         (None, {"fields": ("email", "password", "full_name", "language")}),
@@ -42,6 +48,20 @@ class UserAdmin(BaseUserAdmin):
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "full_name", "password1", "password2")}),)
     filter_horizontal = ("groups",)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list, which is broad, over the whole width."""
+        return super().changelist_view(request, {"is_nav_sidebar_enabled": False, **(extra_context or {})})
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return the users with their roles."""
+        users: QuerySet[User] = super().get_queryset(request)
+        return users.prefetch_related("groups")
+
+    @admin.display(description=_("roles"))
+    def role_names(self, user: User) -> str:
+        """Name the roles in words."""
+        return ", ".join(str(Role(name).label) for name in sorted(user.roles)) or "–"
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the form, and say what a service refused."""
@@ -73,20 +93,27 @@ class UserAdmin(BaseUserAdmin):
 
 
 @admin.register(Candidate)
-class CandidateAdmin(admin.ModelAdmin):
+class CandidateAdmin(LongListAdmin):
     """Candidates; searched for by exams and sessions."""
 
-    list_display = ("user", "email", "external_id", "created_at")
+    list_display = ("user", "email", "external_id", "is_active", "created_at")
     list_select_related = ("user",)
+    list_filter = ("user__is_active", "user__language", "created_at")
     search_fields = ("user__email", "user__full_name", "external_id")
+    search_help_text = _("Name, e-mail address or number")
+    date_hierarchy = "created_at"
     autocomplete_fields = ("user",)
 
     @admin.display(description=_("e-mail address"), ordering="user__email")
     def email(self, candidate: Candidate) -> str:
         return candidate.user.email
 
+    @admin.display(description=_("active"), ordering="user__is_active", boolean=True)
+    def is_active(self, candidate: Candidate) -> bool:
+        return candidate.user.is_active
 
-class RecordAdmin(admin.ModelAdmin):
+
+class RecordAdmin(LongListAdmin):
     """Rows that are written by the program and only read here."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -103,9 +130,11 @@ class RecordAdmin(admin.ModelAdmin):
 class ConsentTextAdmin(RecordAdmin):
     """What people are asked to agree to; a published version stays, and a new one takes its place."""
 
-    list_display = ("purpose", "version", "title", "published_at")
-    list_filter = ("purpose",)
-    fields = ("purpose", "title", "text", "title_bn", "text_bn")
+    list_display = ("purpose", "version", "title", "in_exams", "keeps_picture", "published_at")
+    list_filter = ("purpose", "in_exams", "keeps_picture", "published_at")
+    search_fields = ("title", "text", "title_bn", "text_bn")
+    date_hierarchy = "published_at"
+    fields = ("purpose", "title", "text", "title_bn", "text_bn", "in_exams", "keeps_picture")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return admin.ModelAdmin.has_add_permission(self, request)
@@ -125,7 +154,7 @@ class ConsentAdmin(RecordAdmin):
 
     list_display = ("user", "text", "given_at", "withdrawn_at")
     list_select_related = ("user", "text")
-    list_filter = ("text__purpose", "withdrawn_at")
+    list_filter = ("text__purpose", "given_at", "withdrawn_at")
     search_fields = ("user__email", "user__full_name")
     date_hierarchy = "given_at"
 
@@ -136,6 +165,7 @@ class FaceEnrolmentAdmin(RecordAdmin):
 
     list_display = ("user", "enrolled_at", "model")
     list_select_related = ("user",)
+    list_filter = ("model", "enrolled_at")
     search_fields = ("user__email", "user__full_name")
     date_hierarchy = "enrolled_at"
     fields = ("user", "enrolled_at", "model", "quality")
@@ -160,6 +190,15 @@ class AuditEventAdmin(RecordAdmin):
 
     list_display = ("at", "action", "outcome", "actor", "subject", "ip_address")
     list_select_related = ("actor", "subject")
-    list_filter = ("action", "outcome")
-    search_fields = ("actor__email", "subject__email", "ip_address")
+    list_filter = ("action", "outcome", "at")
+    search_fields = (
+        "actor__email",
+        "actor__full_name",
+        "subject__email",
+        "subject__full_name",
+        "ip_address",
+        "action",
+        "outcome",
+    )
+    search_help_text = _("Name or e-mail address of who did it or whom it was about, network address, action")
     date_hierarchy = "at"

@@ -50,6 +50,12 @@ def has_consent(*, user: User, purpose: str) -> bool:
     return Consent.objects.filter(user=user, text=newest, withdrawn_at=None).exists()
 
 
+def may_keep_picture(*, user: User, purpose: str) -> bool:
+    """Say whether the user agreed to the current version, not taken back, and it says that a picture is kept."""
+    newest = ConsentText.objects.filter(purpose=purpose).order_by("-version").values("pk")[:1]
+    return Consent.objects.filter(user=user, text=newest, text__keeps_picture=True, withdrawn_at=None).exists()
+
+
 def consent_states(*, user: User) -> list[ConsentState]:
     """Return the state of every purpose, in their order."""
     given: Mapping[int, datetime] = dict(user.consents.filter(withdrawn_at=None).values_list("text_id", "given_at"))

@@ -1,23 +1,22 @@
-"""Enrolling a face and taking it back. The picture is looked at and forgotten; what is kept is encrypted."""
+"""Enrolling a face and taking it back. What is kept, numbers and one small picture of the head, is encrypted."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any
 
-import numpy as np
 from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.audit import record_audit
-from accounts.consents import Purpose, has_consent
+from accounts.consents import Purpose, has_consent, may_keep_picture
 from accounts.errors import Refused
-from accounts.face_crypto import UnreadableFace, seal_again, seal_embedding
-from accounts.face_pictures import portray_pictures, require_faces
+from accounts.face_crypto import UnreadableFace, seal_again, seal_embedding, seal_picture
+from accounts.face_pictures import require_faces, take_pictures
 from accounts.models import FaceEnrolment, User
 from vision.analyzers import identity
 from vision.analyzers.identity import Embedding, Portrait
@@ -27,10 +26,11 @@ MOST_PICTURES = 5
 
 @dataclass(frozen=True, eq=False)
 class ExaminedFace:
-    """A face that may be enrolled: its (128,) embedding and how good the pictures were."""
+    """A face that may be enrolled: its (128,) embedding, how good the pictures were, and the head as a small JPEG."""
 
     embedding: Embedding
     quality: dict[str, Any]
+    picture: bytes = field(repr=False)
 
 
 def enrol_face(
@@ -56,24 +56,32 @@ def examine_face(pictures: Sequence[bytes]) -> ExaminedFace:
     Touches no row. Raises ``Refused`` with what to do better.
     """
     require_faces()
-    portraits = portray_pictures(pictures, _require_all_frontal)
+    taken = take_pictures(pictures, _require_all_frontal)
+    portraits = [one.portrait for one in taken]
     embeddings = [portrait.embedding for portrait in portraits]
     if any(identity.distance(a, b) > settings.FACE_MAX_DISTANCE for a, b in combinations(embeddings, 2)):
         raise Refused(_("These pictures do not show the same person."), code="different_people", status=422)
     worst = min(portraits, key=lambda portrait: portrait.height_px)
-    mean: Embedding = np.mean(embeddings, axis=0)
-    return ExaminedFace(mean, {**worst.measured(), "pictures": len(portraits)})
+    best = max(taken, key=lambda one: one.portrait.height_px)
+    return ExaminedFace(
+        identity.mean_of(embeddings), {**worst.measured(), "pictures": len(portraits)}, picture=best.head()
+    )
 
 
 @transaction.atomic
 def store_face(*, user: User, face: ExaminedFace, actor: User | None, ip_address: str | None) -> FaceEnrolment:
-    """Keep the face, encrypted, in place of an earlier one; raises ``Refused`` without consent."""
+    """Keep the face, encrypted, in place of an earlier one; raises ``Refused`` without consent.
+
+    The picture is kept only where the text that the user agreed to says so.
+    """
     User.objects.select_for_update().get(pk=user.pk)  # consent may be withdrawn at the same time
     _require_consent(user)
+    keeps = may_keep_picture(user=user, purpose=Purpose.FACE)
     enrolment, created = FaceEnrolment.objects.update_or_create(
         user=user,
         defaults={
             "embedding": seal_embedding(user_id=user.pk, embedding=face.embedding),
+            "picture": seal_picture(owner_id=user.pk, picture=face.picture) if keeps else None,
             "model": identity.MODEL,
             "quality": face.quality,
             "enrolled_at": timezone.now(),
@@ -112,10 +120,11 @@ def seal_faces_again() -> tuple[int, int]:
                 continue
             try:
                 row.embedding = seal_again(row.embedding)
+                row.picture = None if row.picture is None else seal_again(row.picture)
             except UnreadableFace:
                 unreadable += 1
                 continue
-            row.save(update_fields=["embedding"])
+            row.save(update_fields=["embedding", "picture"])
             sealed += 1
     return sealed, unreadable
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from django.conf import settings
 from django.utils.translation import gettext as _
@@ -11,11 +12,25 @@ from accounts.errors import Refused
 from accounts.face_worker import run_on_face_thread
 from vision.analyzers import identity
 from vision.analyzers.identity import Flaw, Portrait, Side, UnfitPicture
-from vision.decoding import PictureError, PictureFault, decode_picture, downscale, sniff
+from vision.decoding import Picture, PictureError, PictureFault, decode_picture, downscale, sniff
+from vision.head_picture import head_picture
 from vision.loading import Availability, identity_availability, models
 
 MAX_BYTES = 8 * 1024**2
 WIDTH = 1280
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Taken:
+    """A portrait and the picture in which it was seen."""
+
+    portrait: Portrait
+    rgb: Picture
+
+    def head(self) -> bytes:
+        """Return a small JPEG of the head."""
+        return head_picture(self.rgb, identity.box_of(self.portrait, self.rgb))
+
 
 Check = Callable[[Sequence[Portrait]], None]
 """Raises ``UnfitPicture`` for portraits that do not show what was asked for."""
@@ -63,7 +78,12 @@ def require_faces() -> None:
 
 
 def portray_pictures(pictures: Sequence[bytes], check: Check) -> list[Portrait]:
-    """Return the one clear face in each of the encoded pictures, checked.
+    """Return the one clear face in each of the encoded pictures, checked; raises what ``take_pictures`` raises."""
+    return [taken.portrait for taken in take_pictures(pictures, check)]
+
+
+def take_pictures(pictures: Sequence[bytes], check: Check) -> list[Taken]:
+    """Return the one clear face in each of the encoded pictures, checked, with the pixels around it.
 
     Only headers are read here; pixels are decoded and models run on the thread for faces. Raises ``UnusablePicture``,
     ``UnfitFace`` and ``FacesBusy``.
@@ -78,10 +98,11 @@ def portray_pictures(pictures: Sequence[bytes], check: Check) -> list[Portrait]:
         raise UnfitFace(unfit) from unfit
 
 
-def _portray(pictures: Sequence[bytes], check: Check) -> list[Portrait]:
-    portraits = [identity.portray(downscale(decode_picture(data), WIDTH), models()) for data in pictures]
-    check(portraits)
-    return portraits
+def _portray(pictures: Sequence[bytes], check: Check) -> list[Taken]:
+    decoded = (downscale(decode_picture(data), WIDTH) for data in pictures)
+    taken = [Taken(identity.portray(rgb, models()), rgb) for rgb in decoded]
+    check([one.portrait for one in taken])
+    return taken
 
 
 def _refuse_by_header(data: bytes) -> None:

@@ -209,7 +209,7 @@ def _refuse(attempt: Attempt, reason: Reason) -> NoReturn:
 def _enrolled(user: User | None) -> tuple[Embedding, Reason]:
     """Return the enrolled embedding and ``MATCH``, or one that is nobody's and why there is none to compare with."""
     nobody = identity.NOBODY
-    enrolment = FaceEnrolment.objects.filter(user=user).first() if user is not None else None
+    enrolment = FaceEnrolment.objects.filter(user=user).defer("picture").first() if user is not None else None
     if user is None:
         return nobody, Reason.UNKNOWN_ADDRESS
     if not user.is_active:

@@ -140,6 +140,19 @@ class ConsentText(AppendOnly):
     text = models.TextField(_("text"))
     title_bn = models.CharField(_("title in Bangla"), max_length=200)
     text_bn = models.TextField(_("text in Bangla"))
+    in_exams = models.BooleanField(
+        _("says that the face is compared during exams"),
+        default=False,
+        help_text=_("Recognition by face only. Without it the face is used for signing in and compared in no exam."),
+    )
+    keeps_picture = models.BooleanField(
+        _("says that an identity picture is kept"),
+        default=False,
+        help_text=_(
+            "A small picture of the head: of the enrolled face (recognition by face), of the system check "
+            "(proctoring). Without it none is kept."
+        ),
+    )
     published_at = models.DateTimeField(_("published"), default=timezone.now)
 
     class Meta:
@@ -180,12 +193,13 @@ class Consent(models.Model):
 
 
 class FaceEnrolment(models.Model):
-    """What a user's face looks like to the machine: an encrypted embedding, never a picture."""
+    """An enrolled face: what it looks like to the machine and, where the user agreed to it, to people; encrypted."""
 
     user = models.OneToOneField(
         User, on_delete=models.CASCADE, primary_key=True, related_name="face", verbose_name=_("user")
     )
     embedding = models.BinaryField(_("embedding, encrypted"))
+    picture = models.BinaryField(_("picture, encrypted"), null=True)
     model = models.CharField(_("model"), max_length=64)
     quality = models.JSONField(_("quality"), default=dict)
     enrolled_at = models.DateTimeField(_("enrolled"), default=timezone.now)
@@ -220,7 +234,7 @@ class FaceChallenge(models.Model):
 
 
 class AuditEvent(AppendOnly):
-    """Who did what to whom, for the record: sign-ins by face, changed roles, cleared logs."""
+    """Who did what to whom, for the record: sign-ins by face, changed roles, cleared logs, exports."""
 
     class Action(models.TextChoices):
         """What is written down."""
@@ -236,6 +250,7 @@ class AuditEvent(AppendOnly):
         FACE_REMOVED = "face_removed", _("face removed")
         FACE_SIGN_IN = "face_sign_in", _("sign-in by face")
         LOGS_CLEARED = "logs_cleared", _("logs set aside")
+        EXPORTED = "exported", _("exported")
 
     at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
     action = models.CharField(_("action"), max_length=40, choices=Action.choices, db_index=True)

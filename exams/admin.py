@@ -11,12 +11,15 @@ from django.db.models import Field, Model, QuerySet
 from django.db.models.functions import Length
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from accounts.admin_lists import LongListAdmin
 from accounts.models import User
+from exams import admin_candidates  # noqa: F401  it registers itself
+from exams.admin_copy import copy_view
 from exams.models import CodeSubmission, Exam, ExamAssignment, Problem, ProctoringPolicy
 from exams.selectors import visible_exams, visible_submissions, with_counts
 from exams.services import add_policy_version
@@ -76,7 +79,10 @@ class AssignmentForm(forms.ModelForm):
     class Meta:
         model = ExamAssignment
         fields = ("candidate", "extra_minutes", "time_factor", "break_minutes", "muted")
-        widgets = {"muted": forms.TextInput(attrs={"size": 24, "spellcheck": "false"})}
+        widgets = {
+            "time_factor": forms.NumberInput(attrs={"class": "vIntegerField", "step": "any"}),
+            "muted": forms.TextInput(attrs={"size": 14, "spellcheck": "false"}),
+        }
 
     def clean_muted(self) -> Any:
         """An empty field mutes nothing."""
@@ -111,8 +117,10 @@ class ExamAdmin(admin.ModelAdmin):
         "version",
     )
     list_select_related = ("owner",)
-    list_filter = ("opens_at", "requires_check", "open_to_all")
+    list_filter = ("opens_at", "closes_at", "requires_check", "open_to_all", "candidate_sees")
     search_fields = ("code", "title", "owner__email", "owner__full_name")
+    search_help_text = _("Code, title, teacher's name or address")
+    date_hierarchy = "created_at"
     filter_horizontal = ("reviewers",)
     inlines = (ProblemInline, PolicyInline, AssignmentInline)
     fieldsets = (
@@ -120,8 +128,12 @@ class ExamAdmin(admin.ModelAdmin):
         (_("When"), {"fields": (("opens_at", "closes_at"), "duration_minutes", "max_attempts", "requires_check")}),
         (_("Who"), {"fields": ("owner", "reviewers", "open_to_all")}),
         (_("When watching"), {"fields": ("mail_when_high",)}),
-        (_("Afterwards"), {"fields": ("candidate_sees",)}),
+        (_("Afterwards"), {"fields": ("candidate_sees", "appeal_days")}),
     )
+
+    def get_urls(self) -> list[URLPattern]:
+        copy = self.admin_site.admin_view(copy_view)
+        return [path("<uuid:exam_id>/copy/", copy, name="exams_exam_copy"), *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Exam]:
         return with_counts(visible_exams(cast("User", request.user), super().get_queryset(request)))
@@ -180,7 +192,7 @@ class ExamAdmin(admin.ModelAdmin):
 
 
 @admin.register(CodeSubmission)
-class CodeSubmissionAdmin(admin.ModelAdmin):
+class CodeSubmissionAdmin(LongListAdmin):
     """Answers of candidates, to look at but not to touch."""
 
     list_display = ("problem_title", "version", "is_final", "language", "characters", "candidate", "submitted_at")
@@ -188,7 +200,6 @@ class CodeSubmissionAdmin(admin.ModelAdmin):
     list_select_related = ("problem", "session__exam", "session__candidate__user")
     list_filter = ("is_final", ("session__exam", admin.RelatedOnlyFieldListFilter), "submitted_at")
     list_per_page = 50
-    show_full_result_count = False
     search_fields = (
         "session__candidate__user__full_name",
         "session__candidate__user__email",
@@ -198,6 +209,7 @@ class CodeSubmissionAdmin(admin.ModelAdmin):
         "sha256",
     )
     search_help_text = _("Candidate's name, address or number, exam code, problem, SHA-256")
+    date_hierarchy = "submitted_at"
     ordering = ("-submitted_at", "pk")
     fields = ("candidate", "problem_title", "version", "is_final", "language", "submitted_at", "sha256", "text")
     readonly_fields = ("candidate", "problem_title", "text")

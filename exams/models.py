@@ -16,17 +16,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AppendOnly, Candidate
-from exams.kinds import Kind
+from exams import picture_models
+from exams.kinds import CandidateSees, Kind
 from exams.policy import MUTED_GROUPS, Policy, PolicyError, parse_policy, read_policy
 from vision.types import Sense
 
-
-class CandidateSees(models.TextChoices):
-    """What of the machine's result a candidate is told after the exam."""
-
-    NOTHING = "nothing", _("nothing")
-    SCORES = "scores", _("scores")
-    BREAKDOWN = "breakdown", _("scores and what they are made of")
+# Of this app, in a file of its own.
+StartPicture = picture_models.StartPicture
 
 
 class Exam(models.Model):
@@ -57,6 +53,12 @@ class Exam(models.Model):
     )
     candidate_sees = models.CharField(
         _("candidates see"), max_length=10, choices=CandidateSees.choices, default=CandidateSees.SCORES
+    )
+    appeal_days = models.PositiveSmallIntegerField(
+        _("days to appeal"),
+        default=7,
+        validators=[MaxValueValidator(365)],
+        help_text=_("How long after a decision its candidate may appeal; 0: not at all."),
     )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="owned_exams", verbose_name=_("teacher")

@@ -18,7 +18,8 @@ T = TypeVar("T")
 KIND_NAME = re.compile(r"[A-Z][A-Z0-9_]{1,63}")
 SHORTEST_SILENCE_S, LONGEST_SILENCE_S = 10, 600
 MUTED_GROUPS: Mapping[str, tuple[str, ...]] = {
-    "gaze": (Sense.HEAD, Sense.EYES, Kind.LOOKING_AWAY, Kind.LOOKING_DOWN, Kind.EYES_CLOSED),
+    "gaze": (Sense.HEAD, Sense.EYES, Kind.LOOKING_AWAY, Kind.LOOKING_DOWN, Kind.EYE_MOVEMENT, Kind.EYES_CLOSED),
+    "hands": (Kind.HAND_GESTURE, Kind.HAND_AT_EAR, Kind.HAND_OVER_MOUTH),
     "sound": tuple(sorted(SOUND_SENSES)),
 }
 """Words that mute several senses and kinds at once."""
@@ -32,18 +33,31 @@ class PolicyError(ValueError):
 class Thresholds:
     """From which value on a fact counts as a yes; scores 0..1, angles in degrees from the person's baseline.
 
+    A face is a poster that was in one place for ``poster_s``, or did not change for ``picture_beside_s`` while other
+    things did; after ``picture_alone_s`` of that it hides no empty seat.
     ``gaze`` is where head and eyes together point; eyes are away from ``eyes_horizontal`` on, if the gaze is too, by
-    ``eyes_gaze``: who turns the head and keeps the eyes on the screen looks at the screen. How loud a second of sound
-    is stands in dB below full scale.
+    ``eyes_gaze``: who turns the head and keeps the eyes on the screen looks at the screen. A glance goes beside the
+    screen by ``glance_gaze`` and lasts at most ``glance_longest_s``; two go to one place where they differ by no more
+    than ``glance_same``; ``glance_returns`` of them to one within ``glance_window_s``, and ``glance_share`` of all, are
+    EYE_MOVEMENT. A recording stands still for ``frozen_s``, or so many of its pictures come back, at any time or in a
+    row; a print or a screen looks less living than ``living_score`` at ``print_looks`` of the last four looks. How loud
+    a second of sound is stands in dB below full scale. A voice less like the candidate's own than ``own_voice``, a
+    cosine, is another's.
     """
 
     face_score: float = 0.5
+    poster_s: float = 30.0
+    picture_beside_s: float = 2.0
+    picture_alone_s: float = 10.0
+    face_hidden: float = 0.1
     person_score: float = 0.5
     person_present_score: float = 0.25
     person_present_share: float = 0.10
     phone_score: float = 0.35
-    book_score: float = 0.5
-    laptop_score: float = 0.5
+    phone_held_score: float = 0.25
+    phone_doubtful_score: float = 0.8
+    book_score: float = 0.25
+    laptop_score: float = 0.4
     head_yaw: float = 25.0
     head_up: float = 18.0
     head_down: float = 25.0
@@ -51,12 +65,35 @@ class Thresholds:
     gaze: float = 30.0
     eyes_horizontal: float = 0.12
     eyes_gaze: float = 10.0
+    glance_gaze: float = 10.0
+    glance_longest_s: float = 3.0
+    glance_same: float = 10.0
+    glance_returns: int = 6
+    glance_window_s: float = 90.0
+    glance_share: float = 0.6
     eyes_closed: float = 0.15
     mouth_open: float = 0.12
     mouth_turns: int = 4
+    hand_low: float = 1.5
+    hand_apart: float = 0.1
+    hand_beside: float = 0.6
+    hand_upright: float = 0.7
+    hand_moved: float = 0.2
+    hand_looked_at: float = 8.0
+    hand_to_ear: float = 0.3
+    hand_on_cheek: float = 0.12
+    hand_on_mouth: float = 0.67
+    identity_unsure: float = 0.5
+    identity_mismatch: float = 0.58
+    frozen_s: float = 30.0
+    loop_repeats: int = 4
+    loop_in_order: int = 8
+    living_score: float = 0.2
+    print_looks: int = 3
     loud_below_full_scale: float = 18.0
     silent_below_full_scale: float = 80.0
     speech_score: float = 0.6
+    own_voice: float = 0.68
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +109,8 @@ class Policy:
     kinds: Mapping[str, KindRule] = field(default_factory=lambda: dict(DEFAULT_RULES))
     thresholds: Thresholds = field(default_factory=Thresholds)
     senses: tuple[str, ...] = tuple(Sense)
-    objects_every_s: float = 8.0
+    objects_every_s: float = 12.0
+    identity_every_s: float = 20.0
     medium_from: float = 5.0
     high_from: float = 10.0
     kind_cap: float = 3.0
@@ -88,7 +126,8 @@ class Policy:
 
     def due(self) -> Due:
         """Return what this policy wants examined."""
-        return Due(senses=frozenset(Sense(name) for name in self.senses), objects_every_s=self.objects_every_s)
+        senses = frozenset(Sense(name) for name in self.senses)
+        return Due(senses, objects_every_s=self.objects_every_s, identity_every_s=self.identity_every_s)
 
     @property
     def looks(self) -> bool:
@@ -137,7 +176,13 @@ def parse_policy(document: Mapping[str, Any]) -> Policy:
     senses = document.pop("senses", list(policy.senses))
     if not isinstance(senses, list | tuple) or not set(map(str, senses)) <= set(Sense):
         raise PolicyError(_("senses must be a list out of %(senses)s.") % {"senses": ", ".join(Sense)})
-    policy = replace(policy, kinds=kinds, thresholds=thresholds, unknown_kind=unknown, senses=tuple(map(str, senses)))
+    policy = replace(
+        policy,
+        kinds=kinds,
+        thresholds=thresholds,
+        unknown_kind=unknown,
+        senses=tuple(Sense(name) for name in Sense if name in set(map(str, senses))),
+    )
     policy = _update(policy, document, "policy")
     _check_numbers(policy)
     return policy
@@ -183,13 +228,23 @@ def _check_numbers(policy: Policy) -> None:
         if rule.severity not in (1, 2, 3):
             message = _("%(where)s: severity is 1 (low), 2 (medium) or 3 (high).")
             raise PolicyError(message % {"where": f"kinds.{kind}"})
-    for item in fields(policy.thresholds):
-        if getattr(policy.thresholds, item.name) <= 0:
-            raise PolicyError(_("%(where)s must be above 0.") % {"where": f"thresholds.{item.name}"})
+    _check_thresholds(policy.thresholds)
     if not 0 < policy.medium_from < policy.high_from:
         raise PolicyError(_("medium_from must be above 0 and below high_from."))
-    if policy.max_gap_s <= 0 or policy.trust_zero_risk <= 0 or policy.objects_every_s <= 0:
-        raise PolicyError(_("max_gap_s, trust_zero_risk and objects_every_s must be above 0."))
+    if (
+        policy.max_gap_s <= 0
+        or policy.trust_zero_risk <= 0
+        or min(policy.objects_every_s, policy.identity_every_s) <= 0
+    ):
+        raise PolicyError(_("max_gap_s, trust_zero_risk, objects_every_s and identity_every_s must be above 0."))
     if not SHORTEST_SILENCE_S <= policy.silent_after_s <= LONGEST_SILENCE_S:
         limits = {"shortest": SHORTEST_SILENCE_S, "longest": LONGEST_SILENCE_S}
         raise PolicyError(_("silent_after_s must lie between %(shortest)d and %(longest)d.") % limits)
+
+
+def _check_thresholds(limits: Thresholds) -> None:
+    for item in fields(limits):
+        if getattr(limits, item.name) <= 0:
+            raise PolicyError(_("%(where)s must be above 0.") % {"where": f"thresholds.{item.name}"})
+    if limits.identity_unsure > limits.identity_mismatch:
+        raise PolicyError(_("identity_unsure must not be above identity_mismatch."))

@@ -22,6 +22,8 @@ from exams.check_pictures import POSES
 from exams.lifecycle import WAITING, StepRefused, lock_session, move_session
 from exams.models import ExamSession, SessionStatus
 from exams.policy import Policy
+from exams.start_pictures import keep_start_picture
+from exams.virtual_cameras import is_virtual
 from vision.types import Sense
 
 SMALLEST = (320, 240)
@@ -56,6 +58,12 @@ _FINDINGS = (
         True,
         gettext_lazy("The camera's picture is smaller than 320 × 240."),
         gettext_lazy("Choose another camera or a larger picture."),
+    ),
+    Finding(
+        "virtual_camera",
+        False,
+        gettext_lazy("The camera is a program that can show recordings."),
+        gettext_lazy("Choose the camera itself, and close the program: its use is told to the reviewer."),
     ),
     Finding(
         "no_face",
@@ -99,6 +107,30 @@ _FINDINGS = (
         False,
         gettext_lazy("The microphone is overdriven."),
         gettext_lazy("Turn its level down."),
+    ),
+    Finding(
+        "voice_unheard",
+        False,
+        gettext_lazy("Nobody was heard reading the sentence."),
+        gettext_lazy("Read it aloud, towards the microphone, until the recording ends."),
+    ),
+    Finding(
+        "voice_short",
+        False,
+        gettext_lazy("Too little of your voice was heard."),
+        gettext_lazy("Read the whole sentence aloud; when you are through, begin it again."),
+    ),
+    Finding(
+        "voice_quiet",
+        False,
+        gettext_lazy("Your voice is very quiet."),
+        gettext_lazy("Sit nearer to the microphone or turn its level up, then read the sentence again."),
+    ),
+    Finding(
+        "voice_several",
+        False,
+        gettext_lazy("More than one voice was heard."),
+        gettext_lazy("Be alone, switch off what speaks or plays, then read the sentence again."),
     ),
     Finding(
         "network_slow",
@@ -159,6 +191,7 @@ def _camera(camera: Measured, policy: Policy) -> dict[str, bool]:
     faces = camera.get("faces") if Sense.FACES in policy.senses else None
     brightness = camera.get("brightness")
     return {
+        "virtual_camera": is_virtual(camera.get("name") or ""),
         "picture_too_small": any(size is not None and size < least for size, least in sizes),
         "no_face": faces == 0,
         "several_faces": faces is not None and faces > 1,
@@ -170,8 +203,9 @@ def _camera(camera: Measured, policy: Policy) -> dict[str, bool]:
 def _microphone(microphone: Measured) -> dict[str, bool]:
     if not microphone["available"]:
         return {"microphone_missing": True}
-    level = microphone.get("level_dbfs")
+    level, voice = microphone.get("level_dbfs"), microphone.get("voice")
     return {
+        f"voice_{voice}": voice is not None,
         "microphone_silent": level is not None and level < SILENT_DBFS,
         "microphone_clipping": level is not None and level > CLIPPING_DBFS,
     }
@@ -189,11 +223,12 @@ def require_waiting(session: ExamSession) -> None:
 
 
 @transaction.atomic
-def record_check(*, session: ExamSession, measured: Measured) -> ExamSession:
+def record_check(*, session: ExamSession, measured: Measured, head: bytes | None = None) -> ExamSession:
     """Judge what was measured and keep both; the session is checking in from now on. Raises ``StepRefused``.
 
     ``measured``: ``camera`` and ``microphone`` with ``available``, and whatever else was measured, as plain JSON. The
-    check may be repeated until the session begins; the last one counts.
+    check may be repeated until the session begins; the last one counts. ``head``: a small JPEG of the candidate, kept
+    where they agreed to it, in place of an earlier one.
     """
     locked = lock_session(session.pk)
     require_waiting(locked)
@@ -208,4 +243,6 @@ def record_check(*, session: ExamSession, measured: Measured) -> ExamSession:
         locked = move_session(session=locked, to=SessionStatus.CHECKING_IN, by=locked.candidate.user)
     locked.system_check = check
     locked.save(update_fields=["system_check"])
+    if head is not None:
+        keep_start_picture(session=locked, head=head)
     return locked

@@ -11,13 +11,13 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
-from exams.kinds import RiskLevel
+from exams.kinds import RiskLevel, kind_label
 from exams.models import ExamSession
-from monitoring import admin_views
+from monitoring import admin_queue, admin_views, admin_what_if, session_page, session_views  # noqa: F401
 from monitoring.admin_parts import (
     KindFilter,
     OutcomeFilter,
@@ -26,27 +26,38 @@ from monitoring.admin_parts import (
     VerdictFilter,
     WatchedAdmin,
     badge,
+    found_text,
     percent,
     session_link,
     severity_badge,
     verdict_text,
 )
-from monitoring.admin_views import staff_user
+from monitoring.admin_pictures import SOUND_TYPES, evidence_picture, identity_urls
+from monitoring.admin_views import DONE, staff_user
+from monitoring.admin_wall import wall_urls
+from monitoring.answer_versions import answer_counts
 from monitoring.explain import explanation_of
+from monitoring.identity_pictures import with_kept_times
 from monitoring.models import Assessment, Evidence, MonitoringLog, Observation, ReviewDecision, SuspiciousActivity
-from monitoring.selectors import latest_verdict, visible_sessions
-from monitoring.summary import kind_label
+from monitoring.result_rows import ResultsExport
+from monitoring.selectors import latest_outcome, latest_verdict, reviewed_risk, seen_decisions, visible_sessions
 from vision.types import Sense
-
-SHOWN_KINDS = 3
 
 
 @admin.register(ExamSession)
-class SessionAdmin(ReadOnlyAdmin):
+class SessionAdmin(ResultsExport, ReadOnlyAdmin):
     """Sessions, the riskiest first; the page of one is the reviewer's desk."""
 
     session_lookup = "pk__in"
     page_template = "admin/monitoring/session.html"
+    page_related: tuple[str, ...] = (
+        "candidate__user",
+        "exam__owner",
+        "policy",
+        "monitor",
+        "review__holder",
+        "appeal",
+    )
     list_display = (
         "who",
         "exam_code",
@@ -86,7 +97,7 @@ class SessionAdmin(ReadOnlyAdmin):
         shown = ("risk_score", "risk_level", "trust_score", "compliance_score", "breakdown", "coverage")
         current = FilteredRelation("assessments", condition=Q(assessments__is_current=True))
         columns: dict[str, Any] = {name: F(f"current__{name}") for name in shown}
-        columns["verdict"] = latest_verdict(session=OuterRef("pk"), activity__isnull=True)
+        columns["verdict"] = latest_outcome(to=staff_user(request))
         sessions: QuerySet[Any] = super().get_queryset(request).annotate(current=current).annotate(**columns)
         return sessions
 
@@ -108,15 +119,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("activities"))
     def activities(self, session: Any) -> str | SafeString:
-        lines = session.breakdown or []
-        if not lines:
-            return "–"
-        shown = format_html_join(
-            ", ",
-            '<span class="nowrap">{} ×{}</span>',
-            ((kind_label(x["kind"]), x["count"]) for x in lines[:SHOWN_KINDS]),
-        )
-        return format_html("{}, +{}", shown, len(lines) - SHOWN_KINDS) if len(lines) > SHOWN_KINDS else shown
+        return found_text(session.breakdown or [])
 
     @admin.display(description=_("trust"), ordering="trust_score")
     def trust(self, session: Any) -> str:
@@ -147,11 +150,17 @@ class SessionAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         decide = self.admin_site.admin_view(admin_views.decide)
         give_back = self.admin_site.admin_view(admin_views.give_back)
+        decide_many = self.admin_site.admin_view(session_views.decide_many)
+        note, answers = (self.admin_site.admin_view(view) for view in (session_views.note, session_views.answers))
         own = [
+            *identity_urls(self.admin_site),
             path("<uuid:session_id>/decide/", decide, name="exams_examsession_decide"),
+            path("<uuid:session_id>/decide-many/", decide_many, name="exams_examsession_decide_many"),
+            path("<uuid:session_id>/note/", note, name="exams_examsession_note"),
+            path("<uuid:session_id>/answers/", answers, name="exams_examsession_answers"),
             path("<uuid:session_id>/give-back/", give_back, name="exams_examsession_give_back"),
         ]
-        return own + super().get_urls()
+        return own + wall_urls(self.admin_site) + super().get_urls()
 
     def change_view(
         self,
@@ -169,6 +178,7 @@ class SessionAdmin(ReadOnlyAdmin):
             "opts": self.opts,
             "media": self.media,
             "title": str(session.candidate),
+            "is_nav_sidebar_enabled": False,
             **self.page_context(request, session),
             **(extra_context or {}),
         }
@@ -176,15 +186,16 @@ class SessionAdmin(ReadOnlyAdmin):
 
     def page_context(self, request: HttpRequest, session: ExamSession) -> dict[str, Any]:
         """Return what the page shows; apps above add their own."""
-        return admin_views.session_context(staff_user(request), session)
+        return session_page.session_context(staff_user(request), session, done=request.GET.get(DONE, ""))
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> ExamSession | None:
-        related = ("candidate__user", "exam__owner", "policy", "monitor")
-        found = visible_sessions(staff_user(request)).select_related(*related)
+        found = with_kept_times(visible_sessions(staff_user(request))).select_related(*self.page_related)
+        found = found.defer("monitor__state", "monitor__memory", "monitor__sound_memory").annotate(**answer_counts())
         try:
-            return found.filter(pk=object_id).first()
+            session: ExamSession | None = found.filter(pk=object_id).first()
         except (ValidationError, ValueError):
             return None
+        return session
 
 
 @admin.register(SuspiciousActivity)
@@ -207,6 +218,7 @@ class ActivityAdmin(WatchedAdmin):
         VerdictFilter,
         "started_at",
     )
+    date_hierarchy = "started_at"
     search_fields = ("session__candidate__user__full_name", "session__candidate__user__email", "session__exam__code")
     ordering = ("-started_at",)
     fields = (
@@ -224,7 +236,9 @@ class ActivityAdmin(WatchedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows = super().get_queryset(request).filter(assessment__is_current=True)
-        activities: QuerySet[Any] = rows.annotate(verdict=latest_verdict(activity=OuterRef("pk")))
+        activities: QuerySet[Any] = rows.annotate(
+            verdict=latest_verdict(to=staff_user(request), activity=OuterRef("pk"))
+        )
         return activities
 
     @admin.display(description=_("kind"), ordering="kind")
@@ -257,6 +271,7 @@ class EvidenceAdmin(WatchedAdmin):
     list_display = ("picture", "activity_kind", "session_link", "captured_at", "sha256")
     list_select_related = ("activity__session__candidate__user", "activity__session__exam")
     list_filter = ("captured_at",)
+    date_hierarchy = "captured_at"
     search_fields = ("sha256", "activity__session__candidate__user__full_name", "activity__session__exam__code")
     list_per_page = 30
     ordering = ("-captured_at",)
@@ -265,14 +280,14 @@ class EvidenceAdmin(WatchedAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         # Not the admin's never_cache: the view says itself what a browser may keep.
-        picture = self.admin_site.admin_view(admin_views.evidence_picture, cacheable=True)
+        picture = self.admin_site.admin_view(evidence_picture, cacheable=True)
         own = [path("<uuid:evidence_id>/picture/", picture, name="monitoring_evidence_picture")]
         return own + super().get_urls()
 
     @admin.display(description=_("picture"))
     def picture(self, evidence: Any) -> SafeString:
         address = reverse("admin:monitoring_evidence_picture", args=[evidence.pk])
-        if evidence.media_type in admin_views.SOUND_TYPES:
+        if evidence.media_type in SOUND_TYPES:
             player = '<audio controls preload="none" src="{0}" aria-label="{1}"></audio>'
             return format_html(player, address, evidence.activity.label)
         return format_html(
@@ -306,6 +321,7 @@ class MonitoringLogAdmin(WatchedAdmin):
     list_display = ("event", "severity_shown", "source", "occurred_at", "received_at", "session_link")
     list_display_links = ("event",)
     list_filter = ("source", "severity", "occurred_at")
+    date_hierarchy = "occurred_at"
     search_fields = ("event_type", "session__candidate__user__email", "session__exam__code")
     ordering = ("-occurred_at", "-id")
 
@@ -327,14 +343,25 @@ class AssessmentAdmin(WatchedAdmin):
         "version",
         "is_current",
         "risk",
-        "reviewed_risk_score",
+        "reviewed_risk",
         "trust_score",
         "computed_at",
     )
     list_display_links = ("version",)
+    exclude = ("reviewed_risk_score",)
+    readonly_fields = ("reviewed_risk",)
     list_select_related = ("session__candidate__user", "session__exam", "policy")
     list_filter = ("is_current", "risk_level")
+    date_hierarchy = "computed_at"
     search_fields = ("session__candidate__user__email", "session__exam__code")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        shown: QuerySet[Any] = super().get_queryset(request).annotate(shown_risk=reviewed_risk("session__", ""))
+        return shown
+
+    @admin.display(description=_("risk score without dismissed activities"), ordering="shown_risk")
+    def reviewed_risk(self, assessment: Any) -> str:
+        return "–" if assessment.shown_risk is None else f"{assessment.shown_risk:g}"
 
     @admin.display(description=_("policy version"), ordering="policy__version")
     def version(self, assessment: Any) -> str:
@@ -348,14 +375,18 @@ class AssessmentAdmin(WatchedAdmin):
 
 @admin.register(ReviewDecision)
 class ReviewDecisionAdmin(WatchedAdmin):
-    """Verdicts of humans."""
+    """Verdicts of humans, but for what others decided on sessions under blind review."""
 
     list_display = ("verdict_shown", "subject", "reason", "reviewer", "decided_at", "session_link")
     list_display_links = ("verdict_shown",)
     list_select_related = ("session__candidate__user", "session__exam", "activity", "reviewer")
     list_filter = ("verdict", "decided_at")
+    date_hierarchy = "decided_at"
     search_fields = ("reason", "reviewer__email", "session__candidate__user__email", "session__exam__code")
     ordering = ("-decided_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).filter(pk__in=seen_decisions(staff_user(request)).values("pk"))
 
     @admin.display(description=_("verdict"), ordering="verdict")
     def verdict_shown(self, decision: Any) -> str | SafeString:

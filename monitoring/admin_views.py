@@ -1,41 +1,34 @@
-"""What the reviewer's console shows and does beyond lists: the session page, evidence pictures, decisions."""
+"""What the reviewer's console does beyond lists: evidence pictures, decisions, time given back."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
-from django.utils.cache import get_conditional_response
-from django.utils.safestring import mark_safe
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_POST
 
 from accounts.errors import Refused
 from accounts.models import User
 from exams.models import ExamSession
-from monitoring import summary
-from monitoring.explain import duration_text
-from monitoring.lost_time import give_back_time, lost_seconds
-from monitoring.models import Assessment, Evidence, MonitoringLog, ReviewDecision, SuspiciousActivity
-from monitoring.review import REASON_LENGTH, ReviewRefused, decide_activity, decide_session
-from monitoring.selectors import current_assessment, is_staff_of, visible_sessions
-from monitoring.silence import is_connected
-from monitoring.store import SOUND_FORMS
-from monitoring.timeline import clock, draw
+from monitoring.case_models import ReviewCase
+from monitoring.cases import ReviewRefused
+from monitoring.lost_time import give_back_time
+from monitoring.models import ReviewDecision, SuspiciousActivity
+from monitoring.review import REASON_LENGTH, decide_session
+from monitoring.review_many import judge_activity
+from monitoring.selectors import is_staff_of, visible_sessions
+from monitoring.session_page import DECIDE
 
-SHOWN_LOGS = 200
-SOUND_TYPES = frozenset(media_type for _ending, media_type in SOUND_FORMS.values())
-SERVED_TYPES = frozenset({"image/jpeg", "image/png", "image/webp"}) | SOUND_TYPES
-DECIDE = "monitoring.add_reviewdecision"
+DONE = "done"
+"""In the address of a session's page: the stage in which the reader has just decided its outcome."""
 
 
 def staff_user(request: HttpRequest) -> User:
@@ -49,6 +42,8 @@ class DecisionForm(forms.Form):
     activity = forms.UUIDField(required=False)
     verdict = forms.ChoiceField(choices=ReviewDecision.Verdict.choices, required=False)
     outcome = forms.ChoiceField(choices=ReviewDecision.Outcome.choices, required=False)
+    leaning = forms.ChoiceField(choices=ReviewCase.Leaning.choices, required=False)
+    stage = forms.ChoiceField(choices=ReviewCase.Stage.choices, required=False)
     reason = forms.CharField(max_length=REASON_LENGTH)
 
     def clean(self) -> dict[str, Any]:
@@ -58,85 +53,6 @@ class DecisionForm(forms.Form):
         if not cleaned.get(needed):
             self.add_error(needed, self.fields[needed].error_messages["required"])
         return cleaned
-
-
-def session_context(user: User, session: ExamSession) -> dict[str, Any]:
-    """Return what the session page shows; the number of queries does not grow with the session."""
-    assessment = current_assessment(session)
-    decisions = summary.session_decisions(session)
-    lost_s = lost_seconds(session)
-    context: dict[str, Any] = {
-        "session": session,
-        "monitor": getattr(session, "monitor", None),
-        "assessment": assessment,
-        "duration": duration_text(session.duration.total_seconds()),
-        "session_decisions": decisions,
-        "session_decision": decisions[-1] if decisions else None,
-        "transitions": session.transitions.select_related("by"),
-        "verdicts": _VERDICT_BUTTONS,
-        "outcomes": _OUTCOME_BUTTONS,
-        "can_decide": user.has_perm(DECIDE),
-        "connected": _connected(session),
-        "lost": duration_text(lost_s) if lost_s else "",
-        "can_give_back": bool(lost_s) and session.is_open and is_staff_of(user, session),
-        "coverage_means": summary.COVERAGE_MEANS,
-        "confidence_means": summary.CONFIDENCE_MEANS,
-        "machine_points": summary.MACHINE_POINTS,
-        **_logs(session),
-    }
-    if assessment is not None:
-        context |= _judged(assessment, session)
-    return context
-
-
-_VERDICT_BUTTONS = (
-    (ReviewDecision.Verdict.CONFIRMED, gettext_lazy("Confirm")),
-    (ReviewDecision.Verdict.DISMISSED, gettext_lazy("Dismiss")),
-    (ReviewDecision.Verdict.ESCALATED, gettext_lazy("Escalate")),
-)
-_OUTCOME_BUTTONS = (
-    (ReviewDecision.Outcome.CLEAR, gettext_lazy("Nothing to object to")),
-    (ReviewDecision.Outcome.CONCERN, gettext_lazy("Concern")),
-    (ReviewDecision.Outcome.VIOLATION, gettext_lazy("Violation")),
-    (ReviewDecision.Outcome.ESCALATED, gettext_lazy("Escalate")),
-)
-
-
-def _judged(assessment: Assessment, session: ExamSession) -> dict[str, Any]:
-    activities = summary.activities_of(assessment, session)
-    timeline = summary.timeline_of(session, assessment.policy.rules, activities, link="#activity-")
-    return {
-        "activities": activities,
-        "undecided": sum(item.decision is None for item in activities),
-        "coverage": summary.coverage_of(assessment),
-        "breakdown": summary.score_lines(assessment),
-        # Every text inside was escaped when it was drawn.
-        "timeline": mark_safe(draw(timeline, description=_describe(activities))),  # noqa: S308
-    }
-
-
-def _describe(activities: Sequence[summary.Activity]) -> str:
-    return _("Suspicious activities over time: %(count)d") % {"count": len(activities)}
-
-
-def _logs(session: ExamSession) -> dict[str, Any]:
-    logs = list(MonitoringLog.objects.filter(session=session, clearing__isnull=True)[: SHOWN_LOGS + 1])
-    shown = [
-        {
-            "row": log,
-            "offset": clock(summary.offset_in(session, log.occurred_at)),
-            "label": summary.kind_label(log.event_type),
-        }
-        for log in logs[:SHOWN_LOGS]
-    ]
-    return {"logs": shown, "more_logs": len(logs) > SHOWN_LOGS}
-
-
-def _connected(session: ExamSession) -> bool | None:
-    """Say whether the candidate's side is there; None where nobody is expected."""
-    monitor = getattr(session, "monitor", None)
-    live = session.is_open and session.source == ExamSession.Source.LIVE
-    return is_connected(monitor) if monitor is not None and live else None
 
 
 @require_POST
@@ -175,8 +91,11 @@ def decide(request: HttpRequest, session_id: uuid.UUID) -> HttpResponse:
     except ReviewRefused as error:
         messages.error(request, str(error))
     else:
-        subject = decision.activity.label if decision.activity else _("The session")
+        subject = decision.activity.label if decision.activity else _("Outcome of the session")
         messages.success(request, _("%(subject)s: %(verdict)s.") % {"subject": subject, "verdict": _verdict(decision)})
+        if decision.activity is None:
+            stage = form.cleaned_data["stage"] or ReviewCase.Stage.FIRST
+            return HttpResponseRedirect(f"{_address(session)}?{DONE}={stage}")
     return _back(session, form.cleaned_data["activity"] or "")
 
 
@@ -185,43 +104,22 @@ def _verdict(decision: ReviewDecision) -> str:
 
 
 def _decide(user: User, session: ExamSession, told: Mapping[str, Any]) -> ReviewDecision:
-    reason = told["reason"]
+    by: dict[str, Any] = {"reason": told["reason"], "reviewer": user, "seen_stage": told["stage"]}
     if told["activity"] is None:
-        return decide_session(session=session, outcome=told["outcome"], reason=reason, reviewer=user)
+        # Only who escalates leans: the choice may have been made before the button.
+        leaning = told["leaning"] if told["outcome"] == ReviewDecision.Outcome.ESCALATED else ""
+        return decide_session(session=session, outcome=told["outcome"], leaning=leaning, **by)
     activity = get_object_or_404(SuspiciousActivity, pk=told["activity"], session=session)
-    return decide_activity(activity=activity, verdict=told["verdict"], reason=reason, reviewer=user)
+    return judge_activity(activity=activity, verdict=told["verdict"], **by)
 
 
 def _back(session: ExamSession, activity_id: uuid.UUID | str) -> HttpResponseRedirect:
-    address = reverse("admin:exams_examsession_change", args=[session.pk])
     try:
         anchor = f"#activity-{uuid.UUID(str(activity_id))}"
     except ValueError:
         anchor = ""
-    return HttpResponseRedirect(address + anchor)
+    return HttpResponseRedirect(_address(session) + anchor)
 
 
-@require_safe
-def evidence_picture(request: HttpRequest, evidence_id: uuid.UUID) -> HttpResponseBase:
-    """Serve picture or sound to those who may see its session; others learn nothing, not even that it exists."""
-    user = staff_user(request)
-    if not user.has_perm("monitoring.view_evidence"):
-        raise Http404
-    found = Evidence.objects.filter(activity__session__in=visible_sessions(user))
-    evidence = get_object_or_404(found, pk=evidence_id)
-    if evidence.media_type not in SERVED_TYPES:
-        raise Http404
-    etag = f'"{evidence.sha256}"'
-    response = get_conditional_response(request, etag=etag) or _picture_response(evidence)
-    # A browser may keep the picture but has to ask each time, so that what was deleted here is gone there too.
-    response["Cache-Control"], response["ETag"] = "private, no-cache", etag
-    return response
-
-
-def _picture_response(evidence: Evidence) -> HttpResponseBase:
-    try:
-        file = evidence.file.open("rb")
-    except FileNotFoundError as error:
-        raise Http404(_("The picture is no longer there.")) from error
-    headers = {"X-Content-Type-Options": "nosniff", "Content-Security-Policy": "default-src 'none'; sandbox"}
-    return FileResponse(file, content_type=evidence.media_type, headers=headers)
+def _address(session: ExamSession) -> str:
+    return reverse("admin:exams_examsession_change", args=[session.pk])

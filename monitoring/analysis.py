@@ -12,8 +12,10 @@ from django.conf import settings
 from django.utils import timezone
 
 from exams.models import ExamSession, rules_of
-from monitoring import observing, queue, services
+from exams.policy import Thresholds
+from monitoring import glimpses, observing, own_voice, queue, services
 from monitoring.claims import Claim, ClaimLost, claimed, held_sessions
+from monitoring.compared import ENROLLED, not_compared, with_faces
 from monitoring.frame_store import STREAMS, StoredFrame, Stream, frame_store
 from monitoring.models import SessionMonitor
 from monitoring.sounds import Sound, SoundBatch, examine_sound, record_sounds
@@ -24,8 +26,11 @@ from vision.types import Observation as Facts
 
 logger = logging.getLogger(__name__)
 
-BATCH = 16
+BATCH = 24
 """So many items are examined in one round, of all sessions together."""
+
+BUDGET_S = 20.0
+"""After so long a task ends; what still waits is for another one."""
 
 MOST_DEATHS = 3
 """When so many processes died over what waits first, it is written down as not examined instead of tried again."""
@@ -67,7 +72,7 @@ def _encode(frame: Frame) -> bytes:
 
 
 def analyze_waiting(
-    *, session_ids: Sequence[uuid.UUID], budget_s: float = 20.0, streams: Sequence[Stream] = STREAMS
+    *, session_ids: Sequence[uuid.UUID], budget_s: float = BUDGET_S, streams: Sequence[Stream] = STREAMS
 ) -> int:
     """Analyse what waits in the queues of some sessions, oldest first, for about ``budget_s``; returns how many items.
 
@@ -117,8 +122,7 @@ def _drain(claim: Claim, stream: Stream, deadline: float, failed: set[uuid.UUID]
     while more and time.monotonic() < deadline:
         # After a death one at a time: what kills stands first then.
         limits = {session: 1 if deaths else share for session, deaths in claim.deaths.items() if session not in failed}
-        taken = {session: store.take(session, limit, stream) for session, limit in limits.items()}
-        waiting = {session: items for session, items in taken.items() if items}
+        waiting = {session: items for session, items in store.take_each(limits, stream).items() if items}
         if not waiting:
             break
         try:
@@ -128,28 +132,38 @@ def _drain(claim: Claim, stream: Stream, deadline: float, failed: set[uuid.UUID]
             break
         for session in examined:
             claim.note_progress(session)
-            _discard(session, waiting[session], stream)
             done += len(waiting[session])
+        _discard({session: waiting[session] for session in examined}, stream)
         failed |= set(waiting) - set(examined)
         more = any(len(waiting[session]) == limits[session] for session in examined)
     return done
 
 
-def _discard(session_id: uuid.UUID, items: Sequence[StoredFrame], stream: Stream) -> None:
+def _discard(examined: Waiting, stream: Stream) -> None:
     """Remove what was examined: nothing is kept without need."""
-    gone = len(items) - frame_store().discard(session_id, [item.seq for item in items], stream)
-    if gone and stream == "frame":
-        count_thinned(session_id=session_id, examined=gone)
+    numbers = {session_id: [item.seq for item in items] for session_id, items in examined.items()}
+    for session_id, removed in frame_store().discard_each(numbers, stream).items():
+        gone = len(numbers[session_id]) - removed
+        if gone and stream == "frame":
+            count_thinned(session_id=session_id, examined=gone)
 
 
 def _examine_sounds(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
-    names = ("pk", "sound_memory", "session__muted", "session__policy_id")
+    names = ("pk", "sound_memory", "session__muted", "session__policy_id", "session__exam_id")
+    monitors = list(SessionMonitor.objects.filter(pk__in=waiting).values_list(*names))
+    memories = own_voice.with_same_microphone({session_id: memory for session_id, memory, *_policy in monitors})
+    watched = glimpses.watched({exam_id for *_rest, exam_id in monitors})
     done = []
-    for session_id, memory, muted, policy_id in SessionMonitor.objects.filter(pk__in=waiting).values_list(*names):
-        due = rules_of(policy_id).without(muted).due()
-        batch = _listen(session_id, waiting[session_id], claim, due=due, memory=memory)
+    for session_id, _memory, muted, policy_id, exam_id in monitors:
+        due, memory = rules_of(policy_id).without(muted).due(), memories[session_id]
         try:
-            record_sounds(session_id=session_id, batch=batch)
+            deadly = claim.deaths[session_id] >= MOST_DEATHS
+            chunks, known = own_voice.without_samples(session_id, waiting[session_id], memory, deadly=deadly)
+            if chunks:
+                batch = _listen(session_id, chunks, claim, due=due, memory=known)
+                record_sounds(session_id=session_id, batch=batch)
+                if exam_id in watched:
+                    glimpses.keep_sound(session_id, [sound.heard for sound in batch.sounds])
             done.append(session_id)
         except Exception:
             logger.exception("What was heard in session %s could not be recorded", session_id)
@@ -174,21 +188,44 @@ def _listen(
 
 
 def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
-    names = ("pk", "memory", "thinned_counted", "session__muted", "session__policy_id")
-    batches = {}
+    names = ("pk", "memory", "thinned_counted", "session__muted", "session__policy_id", ENROLLED, "session__exam_id")
+    rules, memories, enrolled, exams = {}, {}, {}, {}
     monitors = SessionMonitor.objects.filter(pk__in=waiting).values_list(*names)
-    for session_id, memory, counted, muted, policy_id in monitors:
-        if frame_store().thinned(session_id) != counted:
+    thinned = frame_store().thinned_of(list(waiting))
+    for session_id, memory, counted, muted, policy_id, owner, exam_id in monitors:
+        if thinned[session_id] != counted:
             count_thinned(session_id=session_id)
-        due = rules_of(policy_id).without(muted).due()
-        batches[session_id] = _look_at(session_id, waiting[session_id], claim, due=due, memory=memory)
+        rules[session_id], memories[session_id] = rules_of(policy_id).without(muted), memory
+        enrolled[session_id], exams[session_id] = owner, exam_id
+    watched = glimpses.watched(set(exams.values()))
+    dues = {session_id: policy.due() for session_id, policy in rules.items()}
+    batches = {
+        session_id: _look_at(
+            session_id,
+            waiting[session_id],
+            claim,
+            due=due,
+            memory=memories[session_id],
+            shown=rules[session_id].thresholds if exams[session_id] in watched else None,
+        )
+        for session_id, due in with_faces(dues, enrolled).items()
+    }
     return _record(batches)
 
 
 def _look_at(
-    session_id: uuid.UUID, waiting: Sequence[StoredFrame], claim: Claim, *, due: Due, memory: Memory
+    session_id: uuid.UUID,
+    waiting: Sequence[StoredFrame],
+    claim: Claim,
+    *,
+    due: Due,
+    memory: Memory,
+    shown: Thresholds | None,
 ) -> observing.Batch:
-    """Examine a session's pictures; those that have ended several processes are given up."""
+    """Examine a session's pictures; those that have ended several processes are given up.
+
+    The newest is ``shown`` on the wall, where somebody looks at it, with the faces in it that count by these limits.
+    """
     lost: list[observing.Unreadable] = []
 
     def fail(item: StoredFrame | Frame) -> None:
@@ -203,10 +240,13 @@ def _look_at(
         return observing.Batch(facts=[], unreadable=lost)
     from vision.picture_headers import is_plain_jpeg
 
-    frames = _decoded(waiting, claim, lost, fail)
+    frames = glimpses.Passing(_decoded(waiting, claim, lost, fail))
     facts, pictures, memory = analyze_frames(frames, due=due, memory=memory, on_failure=fail)
+    if shown is not None:
+        glimpses.keep_picture(session_id, frames.last, facts, shown)
     pictures.update({item.seq: _original(item.data) for item in waiting if is_plain_jpeg(item.data)})
-    return observing.Batch(facts=facts, pictures=pictures, memory=memory, unreadable=lost)
+    missing = not_compared(due)
+    return observing.Batch(facts=facts, pictures=pictures, memory=memory, unreadable=lost, missing=missing)
 
 
 def _record(batches: dict[uuid.UUID, observing.Batch]) -> list[uuid.UUID]:

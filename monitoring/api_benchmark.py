@@ -23,6 +23,7 @@ from django.db import connection, transaction
 from django.db.models import Count, Model, Q, QuerySet
 from django.test import Client
 from django.test.utils import CaptureQueriesContext, override_settings
+from django.urls import get_resolver
 from drf_spectacular.generators import SchemaGenerator
 
 from accounts.models import Candidate, Role, User
@@ -118,7 +119,7 @@ def count_queries(caller: Caller, template: str, role: Role) -> int | None:
 
 def benchmark_api(*, sessions: int, calls: int, say: Step) -> Figures:
     """Measure lists, statistics and sign-in at so many sessions, and take back every row made for it."""
-    with _as_deployed():
+    with as_deployed():
         cases = [(template, role) for template in (*list_addresses(), *_singles()) for role in Role]
         queries = []
         for size in SMALL:
@@ -266,11 +267,13 @@ def percentile(times: list[float], percent: int) -> float:
 
 
 @contextmanager
-def rows_for_a_while(sessions: int) -> Iterator[Rows]:
-    """Make rows that nobody else ever sees, and take them back whatever happens."""
+def rows_for_a_while(sessions: int, add: Callable[[Rows], None] | None = None) -> Iterator[Rows]:
+    """Make rows that nobody else ever sees, ``add`` to them, and take them back whatever happens."""
     try:
         with transaction.atomic():
             rows = make_rows(sessions)
+            if add is not None:
+                add(rows)
             _look_at_tables()
             try:
                 yield rows
@@ -288,14 +291,18 @@ def _look_at_tables() -> None:
 
 
 @contextmanager
-def _as_deployed() -> Iterator[None]:
+def as_deployed() -> Iterator[None]:
     """Answer as a server does that is not under development, to a client that has no other name for it."""
     deployed = override_settings(
         DEBUG=False, ALLOWED_HOSTS=["testserver"], SECURE_SSL_REDIRECT=False, WHITENOISE_AUTOREFRESH=False
     )
     logging.disable(logging.WARNING)  # of refusals, which are measured as well
+    get_resolver().url_patterns  # noqa: B018  what stays is frozen, as in proctoring.asgi
+    gc.collect()
+    gc.freeze()
     try:
         with deployed:
             yield
     finally:
         logging.disable(logging.NOTSET)
+        gc.unfreeze()

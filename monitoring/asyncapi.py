@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -25,7 +25,10 @@ PACE = {
     "max_sound_bytes": 4_194_304,
     "may_pause": False,
 }
-ROW = wire.WallSession(SESSION, "Rahim Uddin", "active", 6.0, "Medium", connected=True, last_seen=AT)
+LEFT = timedelta(seconds=2847.5)
+ROW = wire.WallSession(
+    SESSION, "Rahim Uddin", "active", 6.0, "Medium", connected=True, last_seen=AT, deadline=AT + LEFT
+)
 ACTIVITY = {"kind": "NO_FACE", "severity": 1, "started_at": AT.isoformat(), "ended_at": None}
 WORDS: Mapping[int, str] = {
     wire.Close.BAD_TICKET: "the ticket or token is not good (any more): get a new one",

@@ -14,10 +14,10 @@ from accounts.errors import Refused
 from accounts.models import User
 from exams.models import ExamSession
 from monitoring import news, notify, rules
+from monitoring.found import watched_s
 from monitoring.models import Assessment, LogClearing, MonitoringLog, SessionMonitor, SuspiciousActivity
 from monitoring.rescoring import fold_again
 from monitoring.selectors import overlapping
-from monitoring.services import watched_s
 from monitoring.store import delete_unused, moment_of, write_changes, write_state
 
 

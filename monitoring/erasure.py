@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.db import transaction
 
 from exams.models import ExamSession
+from monitoring import glimpses
 from monitoring.frame_store import frame_store
 from monitoring.models import Evidence
 
@@ -16,10 +17,12 @@ def erase_session(*, session: ExamSession) -> None:
     session_id = session.pk
     # First, and by themselves: some databases would be told to make them decisions on no activity in between.
     session.decisions.all().delete()
+    session.notes.all().delete()
     session.delete()
 
     def remove() -> None:
         frame_store().clear(session_id)
+        glimpses.forget(session_id)
         for storage, name in files:
             storage.delete(name)
 

@@ -19,6 +19,7 @@ from exams.policy import Policy
 from monitoring.cues import examined_senses, read_cues, wanted_facts
 from monitoring.frame_store import Stream
 from monitoring.models import Observation, SuspiciousActivity
+from monitoring.rules import FOLLOWED
 from monitoring.sound_cues import examined_sound, heard_moments, wanted_sound
 from vision.types import SOUND_SENSES, Heard, Sense
 from vision.types import Observation as Facts
@@ -94,7 +95,8 @@ def seen_in(row: Observation, policy: Policy) -> Seen:
     facts = Facts.from_facts(row.facts, seq=row.seq, captured_at=row.captured_at.timestamp())
     facts = wanted_facts(facts, policy)
     missing = [sense for sense in wanted if sense not in examined_senses(facts)]
-    events = [str(kind) for kind, cue in read_cues(facts, policy).items() if cue.value]
+    cues = read_cues(facts, policy)
+    events = [str(kind) for kind, cue in cues.items() if cue.value and kind not in FOLLOWED]
     # That a picture is bright enough is seen of every picture; it says nothing of the candidate.
     looked = set(wanted) - set(missing) - {Sense.CAMERA} or wanted == [Sense.CAMERA]
     reason = None if looked else _reason(facts)

@@ -8,7 +8,7 @@ Sound with holes is worth little, so a full queue of sound takes no more until s
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -65,11 +65,19 @@ class FrameStore(Protocol):
     def take(self, session: uuid.UUID, limit: int, stream: Stream = "frame") -> list[StoredFrame]:
         """Return the oldest waiting items by capture time without removing them."""
 
+    def take_each(
+        self, limits: Mapping[uuid.UUID, int], stream: Stream = "frame"
+    ) -> dict[uuid.UUID, list[StoredFrame]]:
+        """Do what ``take`` does for several sessions at once, so many items of each."""
+
     def numbers(self, session: uuid.UUID, stream: Stream = "frame") -> list[int]:
         """Return the numbers of all that waits, oldest first, without reading any of it."""
 
     def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> int:
         """Remove items that are done with; returns how many of them still waited."""
+
+    def discard_each(self, done: Mapping[uuid.UUID, Sequence[int]], stream: Stream = "frame") -> dict[uuid.UUID, int]:
+        """Do what ``discard`` does for several sessions at once."""
 
     def waiting(self, session: uuid.UUID, stream: Stream | None = None) -> int:
         """Return how many wait, in one stream or in all."""
@@ -79,6 +87,9 @@ class FrameStore(Protocol):
 
     def thinned(self, session: uuid.UUID) -> int:
         """Return how many pictures of a session were thinned out so far; as durable as the queues themselves."""
+
+    def thinned_of(self, sessions: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+        """Do what ``thinned`` does for several sessions at once."""
 
     def sessions(self) -> Iterator[uuid.UUID]:
         """Return the sessions with anything waiting."""

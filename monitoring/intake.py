@@ -206,7 +206,7 @@ def refuse_fault(session_id: uuid.UUID, stream: Stream, fault: str, media_type: 
     """Log what is wrong and raise ``IntakeRefused`` for it."""
     event = BAD_IMAGE if stream == "frame" else BAD_AUDIO
     services.record_refusal(session_id=session_id, event_type=event, detail={"reason": fault})
-    _refuse_fault(stream, fault, media_type)
+    raise_fault(stream, fault, media_type)
 
 
 def check_numbers(started_at: datetime | None, seq: int, captured_at: float) -> None:
@@ -245,7 +245,8 @@ def _refuse_unsupported(stream: Stream, media_type: str) -> NoReturn:
     raise IntakeRefused(message, code=f"unsupported_{kind}", status=415)
 
 
-def _refuse_fault(stream: Stream, fault: str, media_type: str) -> NoReturn:
+def raise_fault(stream: Stream, fault: str, media_type: str = "") -> NoReturn:
+    """Raise ``IntakeRefused`` for a fault of ``fault_of``."""
     if fault in ("unknown", "type"):
         _refuse_unsupported(stream, media_type if fault == "type" else "")
     if fault in ("too_large", "too_long"):

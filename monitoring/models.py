@@ -12,8 +12,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AppendOnly
-from exams.kinds import Kind, RiskLevel, Severity
+from exams.kinds import RiskLevel, Severity, kind_label
 from exams.models import ExamSession, ProctoringPolicy
+from monitoring import case_models, note_row, picture_models, silence_row
+
+# Of this app, each in a file of its own.
+Appeal, ReviewCase = case_models.Appeal, case_models.ReviewCase
+PictureAccess = picture_models.PictureAccess
+ReviewerNote = note_row.ReviewerNote
+Silence = silence_row.Silence
 
 
 class SessionMonitor(models.Model):
@@ -81,36 +88,6 @@ class SessionMonitor(models.Model):
         return max(self.frames_total, self.frames_analysed + self.frames_skipped)
 
 
-class Silence(models.Model):
-    """A span ``[started_at, ended_at)`` in which a running session sent no pictures, or nothing at all."""
-
-    KINDS = (Kind.CAMERA_SILENT, Kind.NETWORK_GAP)
-
-    session = models.ForeignKey(
-        ExamSession, on_delete=models.CASCADE, related_name="silences", verbose_name=_("session")
-    )
-    kind = models.CharField(_("kind"), max_length=16, choices=[(kind.value, kind.label) for kind in KINDS])
-    started_at = models.DateTimeField(_("started"))
-    ended_at = models.DateTimeField(_("ended"), null=True, blank=True)
-    given_back_at = models.DateTimeField(_("time given back"), null=True, blank=True)
-
-    class Meta:
-        verbose_name = _("silence")
-        verbose_name_plural = _("silences")
-        ordering = ("started_at", "kind")
-        constraints = (
-            models.CheckConstraint(condition=Q(ended_at__gt=F("started_at")), name="silence_is_a_span"),
-            models.CheckConstraint(condition=Q(kind__in=["CAMERA_SILENT", "NETWORK_GAP"]), name="silence_kind_known"),
-            models.UniqueConstraint(
-                fields=["session", "kind"], condition=Q(ended_at__isnull=True), name="silence_one_open_per_kind"
-            ),
-            models.UniqueConstraint(fields=["session", "kind", "started_at"], name="silence_once"),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.get_kind_display()} · {self.started_at:%H:%M:%S}"
-
-
 class Observation(AppendOnly):
     """The facts of one frame, kept so that another policy can be applied later without the picture."""
 
@@ -159,6 +136,9 @@ class Assessment(models.Model):
         _("missing detectors"),
         default=dict,
         help_text=_("Senses that could not work where the pictures were analysed."),
+    )
+    detectors = models.JSONField(
+        _("detectors"), default=dict, help_text=_("By sense, the model that last examined it where the work was done.")
     )
     computed_at = models.DateTimeField(_("computed"), default=timezone.now)
 
@@ -230,7 +210,7 @@ class SuspiciousActivity(models.Model):
     @property
     def label(self) -> str:
         """The kind in words; an unknown kind is its own name."""
-        return str(Kind(self.kind).label) if self.kind in Kind.values else self.kind
+        return kind_label(self.kind)
 
 
 def evidence_path(evidence: Evidence, filename: str) -> str:
@@ -346,11 +326,12 @@ class ReviewDecision(AppendOnly):
     """A human verdict with its reason, on one activity or (without one) on the whole session; append-only."""
 
     class Verdict(models.TextChoices):
-        """On an activity."""
+        """On an activity; one that is taken back leaves it undecided, as before anybody decided."""
 
         CONFIRMED = "confirmed", _("confirmed")
         DISMISSED = "dismissed", _("dismissed")
         ESCALATED = "escalated", _("escalated")
+        WITHDRAWN = "withdrawn", _("taken back")
 
     class Outcome(models.TextChoices):
         """On a session as a whole."""
@@ -372,9 +353,8 @@ class ReviewDecision(AppendOnly):
         related_name="decisions",
         verbose_name=_("activity"),
     )
-    verdict = models.CharField(
-        _("verdict"), max_length=10, choices=[*Verdict.choices, *Outcome.choices[:-1]]  # escalated is in both
-    )
+    # Escalated is in both.
+    verdict = models.CharField(_("verdict"), max_length=10, choices=[*Verdict.choices, *Outcome.choices[:-1]])
     reason = models.CharField(_("reason"), max_length=1000)
     reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, verbose_name=_("reviewer"))
     carried_from = models.ForeignKey(
@@ -388,7 +368,7 @@ class ReviewDecision(AppendOnly):
         ordering = ("decided_at",)
         constraints = (
             models.CheckConstraint(
-                condition=Q(activity__isnull=False, verdict__in=["confirmed", "dismissed", "escalated"])
+                condition=Q(activity__isnull=False, verdict__in=["confirmed", "dismissed", "escalated", "withdrawn"])
                 | Q(activity__isnull=True, verdict__in=["clear", "concern", "violation", "escalated"]),
                 name="decision_verdict_known",
             ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import User
 from exams.clock import assignment_of, time_of
-from exams.kinds import Kind, RiskLevel
+from exams.kinds import Kind, RiskLevel, kind_label
 from exams.models import ExamSession, SessionStatus
 from monitoring import notify, queue, wall, wire
 from monitoring.models import Assessment, MonitoringLog, SessionMonitor, SuspiciousActivity
@@ -40,39 +40,53 @@ def scores_of(assessment: Assessment) -> Scores:
     return Scores(assessment.risk_score, str(assessment.risk_level))
 
 
-def tell_found(
-    monitor: SessionMonitor,
-    assessment: Assessment,
-    activities: Sequence[SuspiciousActivity],
-    *,
-    before: Scores,
-    reported: bool = False,
-) -> None:
-    """Tell what was just written: activities, and scores where they are not those of ``before``.
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was just written of one session: activities, and its assessment with the scores ``before``.
 
-    The candidate hears of what was ``reported`` as a log entry, so not again as an activity. When the session turns
-    High for the first time, mail is asked for; the caller holds the monitor's row.
+    The candidate hears of what was ``reported`` as a log entry, so not again as an activity.
     """
-    session, level = monitor.session, assessment.risk_level
-    turned = level if level == RiskLevel.HIGH and level != before.risk_level else None
-    if turned is not None:
-        _ask_for_mail(monitor)
+
+    monitor: SessionMonitor
+    assessment: Assessment
+    activities: Sequence[SuspiciousActivity]
+    before: Scores
+    reported: bool = False
+
+    @property
+    def turned(self) -> str | None:
+        """The level, where the session has just turned High."""
+        level = self.assessment.risk_level
+        return level if level == RiskLevel.HIGH and level != self.before.risk_level else None
+
+    @property
+    def is_on_the_wall(self) -> bool:
+        """Whether the wall shows the session differently now."""
+        gap = any(activity.kind == Kind.NETWORK_GAP for activity in self.activities)
+        return gap or self.before != scores_of(self.assessment)
+
+
+def tell_all_found(found: Sequence[News]) -> None:
+    """Tell what was just written of some sessions: activities, and scores where they changed.
+
+    When a session turns High for the first time, mail is asked for; the caller holds the monitors' rows.
+    """
+    for one in found:
+        if one.turned is not None:
+            _ask_for_mail(one.monitor)
     if not notify.is_reachable():
         return
-    notify.after_commit(lambda: _tell_activities(session, activities, reported=reported))
-    gap = any(activity.kind == Kind.NETWORK_GAP for activity in activities)
-    if gap or before != scores_of(assessment):
-        notify.after_commit(lambda: tell_session(session.pk, session.exam_id, turned=turned))
+    if any(one.activities for one in found):
+        notify.after_commit(lambda: _tell_activities(found))
+    changed = {one.monitor.pk: (one.monitor.session.exam_id, one.turned) for one in found if one.is_on_the_wall}
+    if changed:
+        notify.after_commit(lambda: _tell_rows(changed))
 
 
-def tell_session(session_id: uuid.UUID, exam_id: uuid.UUID, *, turned: str | None = None) -> None:
+def tell_session(session_id: uuid.UUID, exam_id: uuid.UUID) -> None:
     """Tell the reviewers how a session now stands: status, scores, presence."""
-    if not notify.is_reachable():
-        return
-    with translation.override(settings.LANGUAGE_CODE):  # whoever set this off may speak another one
-        row = wall.row_of(session_id)
-    if row is not None:
-        notify.tell_reviewers(exam_id, wire.SessionChanged(row, turned), is_update=turned is None)
+    if notify.is_reachable():
+        _tell_rows({session_id: (exam_id, None)})
 
 
 def tell_presence(*session_ids: uuid.UUID) -> None:
@@ -82,11 +96,17 @@ def tell_presence(*session_ids: uuid.UUID) -> None:
 
 
 def _tell_sessions(session_ids: Sequence[uuid.UUID]) -> None:
-    exams = dict(ExamSession.objects.filter(pk__in=session_ids).values_list("pk", "exam_id"))
+    exams = ExamSession.objects.filter(pk__in=session_ids).values_list("pk", "exam_id")
+    _tell_rows({session_id: (exam_id, None) for session_id, exam_id in exams})
+
+
+def _tell_rows(changed: Mapping[uuid.UUID, tuple[uuid.UUID, str | None]]) -> None:
+    """Tell how sessions now stand: with each its exam, and the level that it has just turned to."""
     with translation.override(settings.LANGUAGE_CODE):  # whoever set this off may speak another one
-        rows = wall.rows_of(exams)
+        rows = wall.rows_of(changed)
     for row in rows:
-        notify.tell_reviewers(exams[uuid.UUID(row.id)], wire.SessionChanged(row, None), is_update=True)
+        exam_id, turned = changed[uuid.UUID(row.id)]
+        notify.tell_reviewers(exam_id, wire.SessionChanged(row, turned), is_update=turned is None)
 
 
 def tell_logged(session: ExamSession, logs: Sequence[MonitoringLog]) -> None:
@@ -94,7 +114,7 @@ def tell_logged(session: ExamSession, logs: Sequence[MonitoringLog]) -> None:
     told = [log for log in logs if log.source != MonitoringLog.Source.PROCTOR]
     if told and notify.is_reachable():
         events = [(log.event_type, log.believed_at) for log in told]
-        notify.after_commit(lambda: _tell_logs(session, events))
+        notify.after_commit(lambda: _tell_logs({session.pk: events}))
 
 
 def tell_message(session: ExamSession, log: MonitoringLog) -> None:
@@ -155,18 +175,23 @@ def _ask_for_mail(monitor: SessionMonitor) -> None:
             notify.after_commit(lambda: queue.send(queue.MAIL_HIGH, monitor.pk))
 
 
-def _tell_activities(session: ExamSession, activities: Iterable[SuspiciousActivity], *, reported: bool) -> None:
-    found = []
-    for activity in activities:
-        begun, over = activity.newly_written, activity.ended_at is not None
-        if begun or over or _is_due(session.pk):
-            with translation.override(settings.LANGUAGE_CODE):
-                message = wire.ActivityChanged(str(session.pk), wall.shown_activity(activity))
-            notify.tell_reviewers(session.exam_id, message, is_update=not (begun or over))
-        if begun and not reported:
-            found.append((activity.kind, activity.started_at))
-    if found:
-        _tell_logs(session, found)
+def _tell_activities(found: Iterable[News]) -> None:
+    begun = {}
+    for one in found:
+        session = one.monitor.session
+        for activity in one.activities:
+            _tell_activity(session, activity)
+        if not one.reported:
+            begun[session.pk] = [(each.kind, each.started_at) for each in one.activities if each.newly_written]
+    _tell_logs({session_id: events for session_id, events in begun.items() if events})
+
+
+def _tell_activity(session: ExamSession, activity: SuspiciousActivity) -> None:
+    begun, over = activity.newly_written, activity.ended_at is not None
+    if begun or over or _is_due(session.pk):
+        with translation.override(settings.LANGUAGE_CODE):
+            message = wire.ActivityChanged(str(session.pk), wall.shown_activity(activity))
+        notify.tell_reviewers(session.exam_id, message, is_update=not (begun or over))
 
 
 def _is_due(session_id: uuid.UUID) -> bool:
@@ -179,13 +204,12 @@ def _is_due(session_id: uuid.UUID) -> bool:
     return True
 
 
-def _tell_logs(session: ExamSession, events: Sequence[tuple[str, datetime]]) -> None:
-    user = User.objects.filter(candidate__sessions=session).first()
-    if user is not None:
-        with translation.override(language_of(user)):
-            data = [wire.LoggedEvent(_words(kind), kind, at) for kind, at in events]
-        notify.tell_candidate(session.pk, wire.Logs(data))
-
-
-def _words(kind: str) -> str:
-    return str(Kind(kind).label) if kind in Kind.values else kind
+def _tell_logs(events: Mapping[uuid.UUID, Sequence[tuple[str, datetime]]]) -> None:
+    """Tell candidates, by session, what was noted about them, each in their language."""
+    if not events:
+        return
+    sessions = ExamSession.objects.filter(pk__in=list(events)).order_by()
+    for session_id, language in sessions.values_list("pk", "candidate__user__language"):
+        with translation.override(language or settings.LANGUAGE_CODE):
+            data = [wire.LoggedEvent(kind_label(kind), kind, at) for kind, at in events[session_id]]
+        notify.tell_candidate(session_id, wire.Logs(data))

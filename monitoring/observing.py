@@ -13,9 +13,11 @@ from django.utils import timezone
 from exams.kinds import Kind
 from exams.policy import Policy
 from monitoring import meters, rules, silence
+from monitoring.bulk import update_each
+from monitoring.found import Found, write_all_found
 from monitoring.models import Observation, SessionMonitor, SuspiciousActivity
 from monitoring.selectors import is_within, pauses_of
-from monitoring.services import count_frames, lock_monitors, record_refusal, seen_moment, write_found
+from monitoring.services import count_frames, lock_monitors, record_refusal, seen_moment
 from monitoring.store import Exhibit, moment_of
 from vision.types import Memory
 from vision.types import Observation as Facts
@@ -30,6 +32,7 @@ WRITTEN_EVERY = 5
 """An activity that merely goes on is written at every so many yeses; its end brings the whole of it."""
 
 COUNTED = ("last_frame_at", "pictures_at", "frames_analysed", "frames_unusable")
+MEMORIES = ("memory", "sound_memory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +46,16 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """What one round of analysis found: facts in order of capture, pictures by number, and the memory afterwards."""
+    """What one round of analysis found: facts in order of capture, pictures by number, and the memory afterwards.
+
+    ``missing`` says why a sense could not work in this session, whatever is installed.
+    """
 
     facts: Sequence[Facts]
     pictures: Mapping[int, Exhibit] = field(default_factory=dict)
     memory: Memory | None = None
     unreadable: Sequence[Unreadable] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
 
 
 @transaction.atomic
@@ -59,16 +66,31 @@ def record_observations(*, batches: Mapping[uuid.UUID, Batch]) -> list[Suspiciou
     changes nothing. Of what comes when the books are closed, or was captured during a pause, only the numbers are kept,
     and it is counted as skipped. Returns what changed.
     """
-    monitors, new = lock_monitors(batches), _not_stored(batches)
+    monitors, new = lock_monitors(batches, without=MEMORIES), _not_stored(batches)
     judged = {session_id: _judged(monitor, new[session_id]) for session_id, monitor in monitors.items()}
     rows = [_row(session_id, one, seen=one in judged[session_id]) for session_id, came in new.items() for one in came]
     Observation.objects.bulk_create(rows)
-    activities: list[SuspiciousActivity] = []
-    for session_id, monitor in monitors.items():
-        if judged[session_id]:
-            activities += _fold_in(monitor, judged[session_id], batches[session_id])
-        if len(new[session_id]) > len(judged[session_id]):
-            count_frames(session_id=session_id, skipped=len(new[session_id]) - len(judged[session_id]))
+    seen = {session_id: monitor for session_id, monitor in monitors.items() if judged[session_id]}
+    found = {pk: _fold_in(monitor, judged[pk], batches[pk]) for pk, monitor in seen.items()}
+    _save(seen, batches)
+    missing, detectors = _senses_here() if found else ({}, {})
+    activities = write_all_found(
+        [
+            Found(
+                seen[pk],
+                changes,
+                batches[pk].pictures,
+                missing={**batches[pk].missing, **_wanted(missing, seen[pk])},
+                detectors=_wanted(detectors, seen[pk]),
+            )
+            for pk, changes in found.items()
+            if changes is not None
+        ]
+    )
+    for session_id, came in new.items():
+        activities += _refuse(session_id, judged[session_id])
+        if len(came) > len(judged[session_id]):
+            count_frames(session_id=session_id, skipped=len(came) - len(judged[session_id]))
     return activities
 
 
@@ -80,7 +102,8 @@ def _judged(monitor: SessionMonitor, new: list[Facts | Unreadable]) -> list[Fact
     return [one for one in new if not is_within(moment_of(one.captured_at), pauses)]
 
 
-def _fold_in(monitor: SessionMonitor, new: list[Facts | Unreadable], batch: Batch) -> list[SuspiciousActivity]:
+def _fold_in(monitor: SessionMonitor, new: list[Facts | Unreadable], batch: Batch) -> list[rules.Change] | None:
+    """Bring a monitor up to what came; returns what is to be written besides it, None if scores can wait as well."""
     policy, scored_at = monitor.session.rules, monitor.state["last_at"]
     fresh = [one for one in new if isinstance(one, Facts)]
     unreadable = [one for one in new if isinstance(one, Unreadable)]
@@ -93,14 +116,20 @@ def _fold_in(monitor: SessionMonitor, new: list[Facts | Unreadable], batch: Batc
         changes += _break_silence(monitor, policy, [moment_of(one.captured_at) for one in new])
     _count(monitor, fresh, unreadable)
     transaction.on_commit(lambda: meters.count_examined(fresh, unreadable=len(unreadable)))
-    if batch.memory is not None:
-        monitor.memory = batch.memory
-    monitor.save(update_fields=[*COUNTED, "state", "memory"])
-    activities: list[SuspiciousActivity] = []
     # What was withdrawn is no change: who was silent once is scored each time.
-    if changes or monitor.was_silent or _are_scores_due(scored_at, monitor.state["last_at"]):
-        activities = write_found(monitor, changes, batch.pictures, missing=_missing(policy))
-    return activities + (_refuse(monitor, unreadable) if unreadable else [])
+    is_due = changes or monitor.was_silent or _are_scores_due(scored_at, monitor.state["last_at"])
+    return changes if is_due else None
+
+
+def _save(monitors: Mapping[uuid.UUID, SessionMonitor], batches: Mapping[uuid.UUID, Batch]) -> None:
+    remembering = []
+    for session_id, monitor in monitors.items():
+        memory = batches[session_id].memory
+        if memory is not None:
+            monitor.memory = memory
+            remembering.append(monitor)
+    update_each(remembering, [*COUNTED, "state", "memory"])
+    update_each([one for pk, one in monitors.items() if batches[pk].memory is None], [*COUNTED, "state"])
 
 
 def _break_silence(monitor: SessionMonitor, policy: Policy, captured: list[datetime]) -> list[rules.Change]:
@@ -113,10 +142,13 @@ def _break_silence(monitor: SessionMonitor, policy: Policy, captured: list[datet
     return changes
 
 
-def _refuse(monitor: SessionMonitor, unreadable: list[Unreadable]) -> list[SuspiciousActivity]:
+def _refuse(session_id: uuid.UUID, judged: list[Facts | Unreadable]) -> list[SuspiciousActivity]:
+    unreadable = [one for one in judged if isinstance(one, Unreadable)]
+    if not unreadable:
+        return []
     first = unreadable[0]
     return record_refusal(
-        session_id=monitor.pk,
+        session_id=session_id,
         event_type="INVALID_IMAGE",
         occurred_at=moment_of(first.captured_at),
         detail={"seq": first.seq, "reason": first.reason, "pictures": len(unreadable)},
@@ -140,15 +172,20 @@ def _are_scores_due(before: float | None, now: float | None) -> bool:
     return before // SCORED_EVERY_S != now // SCORED_EVERY_S
 
 
-def _missing(policy: Policy) -> dict[str, str]:
-    """Return why a sense that the policy wants cannot work here; part of the result, since it may work tomorrow."""
+def _senses_here() -> tuple[dict[str, str], dict[str, str]]:
+    """Return why a sense cannot work here, and by which model each other one does.
+
+    Both are part of the result, since tomorrow it may be otherwise.
+    """
     from vision.loading import availability
 
-    return {
-        str(sense): found.reason
-        for sense, found in availability().items()
-        if not found.available and sense in policy.senses
-    }
+    found = {str(sense): one for sense, one in availability().items()}
+    missing = {sense: one.reason for sense, one in found.items() if not one.available}
+    return missing, {sense: one.model for sense, one in found.items() if one.available}
+
+
+def _wanted(told: Mapping[str, str], monitor: SessionMonitor) -> dict[str, str]:
+    return {sense: text for sense, text in told.items() if sense in monitor.session.rules.senses}
 
 
 def _not_stored(batches: Mapping[uuid.UUID, Batch]) -> dict[uuid.UUID, list[Facts | Unreadable]]:

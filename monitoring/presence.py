@@ -14,6 +14,7 @@ from exams.kinds import Kind
 from exams.models import ExamSession, ProctoringPolicy, SessionStatus
 from exams.policy import Policy
 from monitoring import news, services, silence
+from monitoring.found import Found, write_found
 from monitoring.frame_store import frame_store
 from monitoring.models import SessionMonitor, Silence, SuspiciousActivity
 from monitoring.rules import Change
@@ -88,7 +89,7 @@ def _note_return(session_id: uuid.UUID, before: datetime | None, now: datetime) 
     changes = _end_gap(monitor, now)
     monitor.last_seen_at, monitor.gone_at = now, None
     monitor.save(update_fields=["last_seen_at", "gone_at"])
-    return services.write_found(monitor, changes) if changes else []
+    return write_found(Found(monitor, changes)) if changes else []
 
 
 def _end_gap(monitor: SessionMonitor, now: datetime) -> list[Change]:
@@ -188,11 +189,11 @@ def look_at(*, session_id: uuid.UUID, now: datetime) -> list[SuspiciousActivity]
     if monitor.finished_at is not None or session.ended_at is not None:
         return []  # the end of the session ends them
     if not _runs(session):
-        return services.write_found(monitor, silence.end_all(session, policy, session.paused_at or now))
+        return write_found(Found(monitor, silence.end_all(session, policy, session.paused_at or now)))
     verdict = _judge(monitor, policy, now)
     lost_since = verdict.lost_since
     changes = _find(monitor, verdict) if lost_since is None else _lose(session, policy, lost_since)
-    return services.write_found(monitor, changes)
+    return write_found(Found(monitor, changes))
 
 
 def _find(monitor: SessionMonitor, verdict: Verdict) -> list[Change]:

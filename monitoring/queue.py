@@ -22,9 +22,9 @@ TASK_OF = {"frame": ANALYZE, "audio": LISTEN}
 ONE_IS_ENOUGH = (ANALYZE, LISTEN, FINISH, MAIL_HIGH)
 """Each of these does all there is to do for a session, so of several that wait all but one would find nothing."""
 
-TOGETHER = {ANALYZE: 8, LISTEN: 8}
+TOGETHER = {ANALYZE: 12, LISTEN: 8}
 """So many sessions share a message, and with it much of what is asked of the database, which alone costs as much as
-the models of one picture."""
+the models of one picture; more would have the first one's activity wait for too many others."""
 
 ASK_AGAIN_S, LONGEST_S = 5, 300
 """A message may be lost, so another one is sent after a while; ever later while no worker takes any."""

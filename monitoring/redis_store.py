@@ -9,7 +9,7 @@ second, with ``always`` nothing.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, wraps
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -17,9 +17,12 @@ from monitoring.frame_store import MOST_BYTES, STREAMS, QueueFull, StoredFrame, 
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.commands.core import Script
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Call = tuple[list[Any], list[Any]]
+"""Keys and arguments of a script."""
 
 INDEX = b"frames:sessions"
 WAITS_ALREADY, FULL = -1, -2
@@ -141,11 +144,22 @@ class RedisFrameStore:
             raise QueueFull
         return None if gone == WAITS_ALREADY else gone
 
-    @_tells_when_away
     def take(self, session: uuid.UUID, limit: int, stream: Stream = "frame") -> list[StoredFrame]:
         """See ``FrameStore.take``."""
-        found = self._take(keys=_keys(session, stream), args=[limit])
-        return [StoredFrame(int(seq), float(captured_ms) / 1000, data, stream) for seq, captured_ms, data in found]
+        return self.take_each({session: limit}, stream)[session]
+
+    @_tells_when_away
+    def take_each(
+        self, limits: Mapping[uuid.UUID, int], stream: Stream = "frame"
+    ) -> dict[uuid.UUID, list[StoredFrame]]:
+        """See ``FrameStore.take_each``."""
+        taken = self._each(self._take, [(_keys(session, stream), [limit]) for session, limit in limits.items()])
+        return {
+            session: [
+                StoredFrame(int(seq), float(captured_ms) / 1000, data, stream) for seq, captured_ms, data in found
+            ]
+            for session, found in zip(limits, taken, strict=True)
+        }
 
     @_tells_when_away
     def numbers(self, session: uuid.UUID, stream: Stream = "frame") -> list[int]:
@@ -153,12 +167,18 @@ class RedisFrameStore:
         members: list[Any] = self._redis.zrange(_keys(session, stream)[0], 0, -1)
         return [int(member) for member in members]
 
-    @_tells_when_away
     def discard(self, session: uuid.UUID, seqs: Sequence[int], stream: Stream = "frame") -> int:
         """See ``FrameStore.discard``."""
-        orders = [_keys(session, each)[0] for each in STREAMS]
-        keys: list[Any] = [*_keys(session, stream), INDEX, *orders]
-        return int(self._discard(keys=keys, args=[str(session), *map(_member, seqs)]))
+        return self.discard_each({session: seqs}, stream)[session]
+
+    @_tells_when_away
+    def discard_each(self, done: Mapping[uuid.UUID, Sequence[int]], stream: Stream = "frame") -> dict[uuid.UUID, int]:
+        """See ``FrameStore.discard_each``."""
+        calls: list[Call] = []
+        for session, seqs in done.items():
+            orders = [_keys(session, each)[0] for each in STREAMS]
+            calls.append(([*_keys(session, stream), INDEX, *orders], [str(session), *map(_member, seqs)]))
+        return {session: int(gone) for session, gone in zip(done, self._each(self._discard, calls), strict=True)}
 
     def waiting(self, session: uuid.UUID, stream: Stream | None = None) -> int:
         """See ``FrameStore.waiting``."""
@@ -168,11 +188,15 @@ class RedisFrameStore:
         """See ``FrameStore.count``."""
         return dict(zip(sessions, self._count(sessions, (stream,)), strict=True))
 
-    @_tells_when_away
     def thinned(self, session: uuid.UUID) -> int:
         """See ``FrameStore.thinned``."""
-        counted: Any = self._redis.get(_thinned_key(session))
-        return int(counted or 0)
+        return self.thinned_of([session])[session]
+
+    @_tells_when_away
+    def thinned_of(self, sessions: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+        """See ``FrameStore.thinned_of``."""
+        counted: Any = self._redis.mget([_thinned_key(session) for session in sessions]) if sessions else []
+        return {session: int(number or 0) for session, number in zip(sessions, counted, strict=True)}
 
     def sessions(self) -> Iterator[uuid.UUID]:
         """See ``FrameStore.sessions``."""
@@ -223,6 +247,25 @@ class RedisFrameStore:
     @_tells_when_away
     def _forget_thinned(self, session: uuid.UUID) -> None:
         self._redis.delete(_thinned_key(session))
+
+    def _each(self, script: Script, calls: Sequence[Call]) -> list[Any]:
+        """Run a script for each of some keys and arguments, in one go.
+
+        A script in a pipeline would have Redis asked each time whether it knows it; it only forgets when it restarts.
+        """
+        from redis.exceptions import NoScriptError
+
+        def run() -> list[Any]:
+            together = self._redis.pipeline(transaction=False)
+            for keys, args in calls:
+                together.evalsha(script.sha, len(keys), *keys, *args)
+            return together.execute()
+
+        try:
+            return run()
+        except NoScriptError:
+            self._redis.script_load(script.script)
+            return run()
 
     @_tells_when_away
     def _named(self) -> list[uuid.UUID]:

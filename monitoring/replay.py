@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -18,13 +18,14 @@ from exams.models import Exam, ExamSession, SessionStatus
 from exams.services import create_session
 from monitoring import observing, services
 from monitoring.analysis import BATCH, analyze_frames
+from monitoring.compared import not_compared, with_faces
 from monitoring.models import MonitoringLog, SessionMonitor
 from monitoring.sounds import Sound, SoundBatch, record_sounds
 from monitoring.store import Exhibit, moment_of
 from vision.recorded_sound import RecordedSound
 from vision.recording import Gap, RecordedFrame, Recording, open_recording
 from vision.sound import RATE, as_wav
-from vision.types import Frame, Memory, SoundChunk
+from vision.types import Due, Frame, Memory, SoundChunk
 
 ALIVE = timedelta(minutes=5)
 Progress = Callable[[int, int | None], None]
@@ -61,11 +62,15 @@ def replay_recording(
     candidate: Candidate,
     fps: float = 1.0,
     start_at: datetime | None = None,
+    enrolled: tuple[float, ...] = (),
     progress: Progress = lambda done, total: None,
 ) -> Replayed:
     """Watch a recording as if it were live and close the session; memory does not grow with its length.
 
-    ``start_at`` is when the sitting began (default: so that it ends now). Raises ``RecordingError`` before anything
+    ``start_at`` is when the sitting began (default: so that it ends now). ``enrolled`` is the face to compare with, as
+    ``replay_faces.face_in_files`` returns it; without it the candidate's own, where it may be used.
+
+    Raises ``RecordingError`` before anything
     is written if the recording cannot be used. A replay that is broken off leaves a terminated session, never an
     open one.
     """
@@ -83,7 +88,7 @@ def replay_recording(
         _hold(session)
         timings = Timings()
         try:
-            _watch(session, recording, start.timestamp(), fps, progress, timings)
+            _Eye(session, recording, start.timestamp(), fps, enrolled, timings).watch(progress)
         except BaseException as error:
             reason = f"replay broken off: {type(error).__name__}"
             _close(session, SessionStatus.TERMINATED, start + timedelta(seconds=timings.watched_s), reason)
@@ -104,27 +109,58 @@ def _close(session: ExamSession, to: SessionStatus, at: datetime, reason: str) -
     return session
 
 
-def _watch(
-    session: ExamSession, recording: Recording, start: float, fps: float, progress: Progress, timings: Timings
-) -> None:
-    from vision.loading import warm_up
+class _Eye:
+    """Looks at a recording, with an ear beside it."""
 
-    # Models that only an empty seat needs would otherwise show as growing memory in the middle of a recording.
-    warm_up(session.rules.due().senses)
-    memory, numbers = Memory(), count()
-    total, done = recording.expected_frames(fps), 0
-    ear = _Ear(session, recording, start, timings)
-    for batch, gaps in _batches(_timed(recording.frames(fps), timings)):
-        frames = [Frame(next(numbers), start + item.offset_s, item.rgb) for item in batch]
-        memory = _analyze(session, frames, memory, timings)
-        for gap in gaps:
-            _log_gap(session, gap, start)
-        ends = [item.offset_s + 1 / fps for item in batch] + [gap.end_s for gap in gaps]
-        timings.watched_s, done = max([timings.watched_s, *ends]), done + len(batch)
-        ear.listen(timings.watched_s)
-        _hold(session)
-        progress(done, total)
-    ear.listen(math.inf)
+    def __init__(
+        self,
+        session: ExamSession,
+        recording: Recording,
+        start: float,
+        fps: float,
+        enrolled: tuple[float, ...],
+        timings: Timings,
+    ) -> None:
+        self._session, self._recording, self._start, self._fps = session, recording, start, fps
+        self._enrolled, self._timings, self._memory = enrolled, timings, Memory()
+
+    def watch(self, progress: Progress) -> None:
+        """Look at all of it."""
+        from vision.loading import warm_up
+
+        # Models that only an empty seat needs would otherwise show as growing memory in the middle of a recording.
+        warm_up(self._session.rules.due().senses)
+        session, start, fps, timings, numbers, done = self._session, self._start, self._fps, self._timings, count(), 0
+        total, ear = self._recording.expected_frames(fps), _Ear(session, self._recording, start, timings)
+        for batch, gaps in _batches(_timed(self._recording.frames(fps), timings)):
+            self._look([Frame(next(numbers), start + item.offset_s, item.rgb) for item in batch])
+            for gap in gaps:
+                _log_gap(session, gap, start)
+            ends = [item.offset_s + 1 / fps for item in batch] + [gap.end_s for gap in gaps]
+            timings.watched_s, done = max([timings.watched_s, *ends]), done + len(batch)
+            ear.listen(timings.watched_s)
+            _hold(session)
+            progress(done, total)
+        ear.listen(math.inf)
+
+    def _look(self, frames: list[Frame]) -> None:
+        due, timings, began = self._due(), self._timings, time.perf_counter()
+        facts, pictures, self._memory = analyze_frames(frames, due=due, memory=self._memory)
+        seen = time.perf_counter()
+        timed = {seq: _timed_picture(picture, timings) for seq, picture in pictures.items()}
+        batch = observing.Batch(facts=facts, pictures=timed, memory=self._memory, missing=not_compared(due))
+        observing.record_observations(batches={self._session.pk: batch})
+        timings.vision += (seen - began) * 1000
+        timings.recording += (time.perf_counter() - seen) * 1000
+        for one in facts:
+            for stage, spent in one.timings_ms.items():
+                timings.stages[stage] = timings.stages.get(stage, 0.0) + spent
+
+    def _due(self) -> Due:
+        due = self._session.rules.due()
+        if self._enrolled:
+            return replace(due, enrolled=self._enrolled)
+        return with_faces({self._session.pk: due})[self._session.pk]
 
 
 class _Ear:
@@ -178,21 +214,6 @@ def terminate_dead_replays() -> int:
         last = monitor.last_frame_at or monitor.session.started_at or timezone.now()
         _close(monitor.session, SessionStatus.TERMINATED, last, "the replay's process died")
     return len(monitors)
-
-
-def _analyze(session: ExamSession, frames: list[Frame], memory: Memory, timings: Timings) -> Memory:
-    began = time.perf_counter()
-    facts, pictures, memory = analyze_frames(frames, due=session.rules.due(), memory=memory)
-    seen = time.perf_counter()
-    timed = {seq: _timed_picture(picture, timings) for seq, picture in pictures.items()}
-    batch = observing.Batch(facts=facts, pictures=timed, memory=memory)
-    observing.record_observations(batches={session.pk: batch})
-    timings.vision += (seen - began) * 1000
-    timings.recording += (time.perf_counter() - seen) * 1000
-    for one in facts:
-        for stage, spent in one.timings_ms.items():
-            timings.stages[stage] = timings.stages.get(stage, 0.0) + spent
-    return memory
 
 
 def _timed_picture(picture: Exhibit, timings: Timings) -> Exhibit:

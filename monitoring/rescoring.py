@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -68,7 +68,7 @@ def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: 
         after = Assessment.objects.filter(session=session, policy=policy).first()
         if after is None or after.pk != before.pk:
             Assessment.objects.filter(pk=before.pk).update(is_current=False)
-            after = after or _assess(session, policy, session.ended_at, before.missing_detectors)
+            after = after or _assess(session, policy, session.ended_at, before)
             after.is_current = True
             _carry_over(before, after)
             write_scores(after, policy.rules.without(session.muted))
@@ -78,29 +78,33 @@ def rescore_session(*, session: ExamSession, policy: ProctoringPolicy, dry_run: 
     return result
 
 
-def _assess(
-    session: ExamSession, policy: ProctoringPolicy, ended_at: datetime, missing_detectors: dict[str, str]
-) -> Assessment:
+def _assess(session: ExamSession, policy: ProctoringPolicy, ended_at: datetime, before: Assessment) -> Assessment:
     settings = policy.rules.without(session.muted)
     state, changes = fold_again(session, settings)
     state, more = rules.finish(state, ended_at.timestamp(), settings)
-    assessment = Assessment.objects.create(session=session, policy=policy, missing_detectors=missing_detectors)
+    examined_by = {"missing_detectors": before.missing_detectors, "detectors": before.detectors}
+    assessment = Assessment.objects.create(session=session, policy=policy, **examined_by)
     write_changes(assessment, [*changes, *more], settings, {})
     write_state(assessment, settings, state, duration_s=session.duration.total_seconds())
     return assessment
 
 
-def fold_again(session: ExamSession, policy: Policy) -> tuple[rules.State, list[rules.Change]]:
-    """Put all that was seen and reported of a session through the rules, from the beginning; nothing is written."""
+def fold_again(
+    session: ExamSession, policy: Policy, moments: Iterable[rules.Moment] | None = None
+) -> tuple[rules.State, list[rules.Change]]:
+    """Put all that was seen and reported of a session through the rules, from the beginning; nothing is written.
+
+    ``moments``: those of ``moments_of``, for who wants to count them or to stop.
+    """
     state, changes = rules.initial_state(), list[rules.Change]()
-    for moment in _moments(session, policy):
+    for moment in moments_of(session, policy) if moments is None else moments:
         fold = rules.report if moment.senses is None else rules.step
         state, more = fold(state, moment, policy)
         changes += more
     return state, changes + silence.silences_again(session, policy)
 
 
-def _moments(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
+def moments_of(session: ExamSession, policy: Policy) -> Iterator[rules.Moment]:
     """Everything known of the session in order of time, a page at a time."""
     roads = (_seen(session, policy), _heard(session, policy), _reported(session, policy))
     yield from heapq.merge(*roads, key=lambda moment: moment.at)

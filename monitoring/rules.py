@@ -6,14 +6,15 @@ and restored, gives the same changes. The method is hysteresis with hold, releas
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from exams.kinds import KindRule
-from exams.policy import Policy
-from monitoring.cues import Cue
-from vision.types import SOUND_SENSES, Sense
+from exams.kinds import Kind, KindRule
+from exams.policy import Policy, Thresholds
+from monitoring import glances
+from monitoring.answers import Cue
+from vision.types import HANDS_EVERY_S, SOUND_SENSES, Sense
 
 STATE_VERSION = 2
 INSTANT_S = 1.0
@@ -24,6 +25,10 @@ KINDS_KEPT = 100
 """Of so many kinds the state is kept; reports of further kinds that the policy does not name count for nothing."""
 
 State = dict[str, Any]
+Follow = Callable[[State | None, float, Cue, Thresholds], tuple[State, Cue]]
+FOLLOWED: Mapping[str, Follow] = {Kind.EYE_MOVEMENT: glances.follow}
+"""Kinds of which a moment alone says nothing: what was remembered, when, and its cue, to what is remembered and a cue
+that may say yes. What is remembered begins anew when an activity closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,10 +101,19 @@ def _step_kinds(state: State, moment: Moment, policy: Policy) -> tuple[State, li
         if not rule.enabled or cue.value is None or not _has_room(state, kind, policy):
             continue
         entry = state["kinds"].get(kind, {"window": [], "open": None, "rest_until": None})
-        entry, change = _step_kind(entry, kind, cue, moment, rule, policy)
+        entry, judged = _followed(entry, kind, cue, moment, policy)
+        entry, change = _step_kind(entry, kind, judged, moment, rule, policy)
         state["kinds"][kind] = entry
         changes += [change] if change else []
     return state, changes
+
+
+def _followed(entry: State, kind: str, cue: Cue, moment: Moment, policy: Policy) -> tuple[State, Cue]:
+    """Return what the moments of a kind that is followed make of its cue; that of others stays as it is."""
+    if kind not in FOLLOWED:
+        return entry, cue
+    remembered, judged = FOLLOWED[kind](entry.get("past"), moment.at, cue, policy.thresholds)
+    return {**entry, "past": remembered}, judged
 
 
 def finish(state: State, at: float, policy: Policy) -> tuple[State, list[Change]]:
@@ -129,18 +143,28 @@ def _clock_of(moment: Moment) -> str:
 def _clock(state: State, moment: Moment, policy: Policy) -> State:
     """Count the time since the last moment of its road to each sense whose last word still stands."""
     last_at, seen, observed = state.get(_clock_of(moment)), dict(state["seen"]), dict(state["observed"])
+    rests = _rests(policy)
     if last_at is not None:
         for sense, at in seen.items():
             if (sense in SOUND_SENSES) is moment.heard:
-                reach = max(policy.max_gap_s, policy.objects_every_s + 1 if sense == Sense.OBJECTS else 0.0)
+                reach = max(policy.max_gap_s, rests.get(sense, 0.0))
                 passed = max(0.0, min(moment.at, at + reach) - last_at)
                 observed[sense] = round(observed.get(sense, 0.0) + passed, 3)
     if moment.senses is not None:
-        # Objects are looked for now and then, so their last word outlives frames without one; others' does not.
-        stays = {Sense.OBJECTS} if not moment.heard else set()
+        # What is looked for now and then has a last word that outlives frames without one; that of others does not.
+        stays = rests if not moment.heard else {}
         seen = {s: at for s, at in seen.items() if s in stays or (s in SOUND_SENSES) is not moment.heard}
         seen.update({str(sense): moment.at for sense in moment.senses})
     return {_clock_of(moment): moment.at, "seen": seen, "observed": observed}
+
+
+def _rests(policy: Policy) -> dict[str, float]:
+    """Return how long the last word of each sense that rests between two looks stands, in seconds."""
+    return {
+        Sense.OBJECTS: policy.objects_every_s + 1,
+        Sense.HANDS: HANDS_EVERY_S + 1,
+        Sense.IDENTITY: policy.identity_every_s + 1,
+    }
 
 
 def _step_kind(
@@ -150,7 +174,7 @@ def _step_kind(
         return _go_on(entry, kind, cue, moment, rule, policy)
     if entry["rest_until"] is not None and moment.at < entry["rest_until"]:
         return {**entry, "window": []}, None
-    if rule.instant:
+    if rule.instant or cue.instant:
         return _flash(entry, kind, cue, moment, rule)
     window = _gathered(entry["window"], cue, moment, rule)
     entry = {**entry, "window": window}
@@ -170,6 +194,10 @@ def _step_kind(
         "best_at": moment.at,
         "detail": dict(cue.detail),
     }
+    if cue.past is not None:
+        positives = cue.past.positives
+        span |= {"positives": positives, "examined": cue.past.examined, "sum": positives * cue.confidence}
+        span["started_at"] = max(cue.past.since, entry["rest_until"] or cue.past.since)
     return {**entry, "window": [], "open": span}, _change("open", kind, span, moment.seq, best=True)
 
 

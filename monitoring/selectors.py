@@ -9,21 +9,42 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, FilteredRelation, Prefetch, Q, QuerySet, Subquery
+from django.db.models import (
+    Case,
+    F,
+    FilteredRelation,
+    FloatField,
+    OuterRef,
+    Prefetch,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import NullIf
 
 from accounts.models import STAFF_ROLES, Role, User
 from exams.models import ExamSession, SessionStatus
-from exams.selectors import may_manage, own_sessions, visible_exams
+from exams.selectors import may_manage, own_sessions, sat_by, visible_exams
+from monitoring.case_models import ReviewCase
 from monitoring.models import Assessment, ReviewDecision, SuspiciousActivity
+
+HOLDING_VERDICTS = tuple(verdict for verdict in ReviewDecision.Verdict if verdict != "withdrawn")
+"""The verdicts on an activity that can hold; one that is taken back leaves none."""
 
 SCORES = ("risk_score", "risk_level", "reviewed_risk_score", "trust_score", "compliance_score")
 
 
 def visible_sessions(user: User) -> QuerySet[ExamSession]:
-    """Return the sessions this member of staff may see: all (admin), those of their own or assigned exams (others)."""
+    """Return the sessions this member of staff may see: all (admin), those of their own or assigned exams (others).
+
+    Who reviews an exam and sat it sees their own session as its candidate alone.
+    """
     if user.has_role(Role.ADMIN):
         return ExamSession.objects.all()
-    return ExamSession.objects.filter(exam__in=visible_exams(user).order_by().values("pk"))
+    sessions = ExamSession.objects.filter(exam__in=visible_exams(user).order_by().values("pk"))
+    return sessions.exclude(pk__in=sat_by(user).order_by().values("pk"))
 
 
 def reachable_sessions(user: User) -> QuerySet[ExamSession]:
@@ -63,9 +84,32 @@ def is_staff_of(user: User, session: ExamSession) -> bool:
 
 
 def with_scores(sessions: QuerySet[ExamSession]) -> QuerySet[Any]:
-    """Add the scores that count to each session, as ``risk_score`` and so on; None for one that was never watched."""
+    """Add the scores that count to each session, as ``risk_score`` and so on; None for one that was never watched.
+
+    The reviewed score is None, too, while nobody is to know what others decided.
+    """
     current = FilteredRelation("assessments", condition=Q(assessments__is_current=True))
-    return sessions.annotate(current=current, **{name: F(f"current__{name}") for name in SCORES})
+    scores: dict[str, Any] = {name: F(f"current__{name}") for name in SCORES}
+    return sessions.annotate(current=current, **scores | {"reviewed_risk_score": reviewed_risk("", "current__")})
+
+
+def reviewed_risk(session: str, assessment: str) -> Case:
+    """Return the reviewed score, None under blind review; the arguments are put before the columns' names."""
+    blind = When(**{f"{session}review__stage__in": ReviewCase.BLIND}, then=Value(None))
+    return Case(blind, default=F(f"{assessment}reviewed_risk_score"), output_field=FloatField())
+
+
+def is_blind(session: ExamSession) -> bool:
+    """Say whether the session waits for somebody who is not to know what others decided."""
+    return ReviewCase.objects.filter(pk=session.pk, stage__in=ReviewCase.BLIND).exists()
+
+
+def seen_decisions(user: User | None) -> QuerySet[ReviewDecision]:
+    """Return the decisions that somebody is shown: all but others' on sessions under blind review; None: all."""
+    decisions = ReviewDecision.objects.all()
+    if user is None:
+        return decisions
+    return decisions.filter(Q(reviewer=user) | ~Q(session__review__stage__in=ReviewCase.BLIND))
 
 
 def counting(activity: str = "") -> Q:
@@ -77,21 +121,40 @@ def counting(activity: str = "") -> Q:
     return ~Q(**{f"{activity}assessment__in": superseded})
 
 
-def latest_verdict(**of: Any) -> Subquery:
-    """Return the verdict, or the outcome, that holds: the latest."""
-    return Subquery(ReviewDecision.objects.filter(**of).order_by("-decided_at", "-pk").values("verdict")[:1])
+def latest_verdict(*, to: User | None = None, **of: Any) -> Subquery:
+    """Return the verdict, or the outcome, that holds: the latest, of those that ``to`` is shown.
+
+    None where the latest one was taken back.
+    """
+    latest = seen_decisions(to).filter(**of).order_by("-decided_at", "-pk")
+    holding = NullIf("verdict", Value(ReviewDecision.Verdict.WITHDRAWN.value))
+    return Subquery(latest.annotate(holding=holding).values("holding")[:1])
 
 
-def current_assessment(session: ExamSession) -> Assessment | None:
-    """Return the assessment that counts, with its activities, their evidence and decisions, in six queries at most."""
-    decisions = Prefetch("decisions", ReviewDecision.objects.select_related("reviewer").order_by("decided_at"))
+def latest_outcome(*, to: User) -> Case:
+    """Return the outcome of a session as ``to`` is shown it: the latest, and escalated while reviewers disagree."""
+    disputed = When(review__stage=ReviewCase.Stage.DISAGREEMENT, then=Value(ReviewDecision.Outcome.ESCALATED))
+    return Case(disputed, default=latest_verdict(to=to, session=OuterRef("pk"), activity__isnull=True))
+
+
+def current_assessment(session: ExamSession, *, to: User | None = None) -> Assessment | None:
+    """Return the assessment that counts, with its activities, their evidence and decisions, in six queries at most.
+
+    The decisions are those that ``to`` is shown, and the reviewed score is None for them under blind review.
+    """
+    decisions = Prefetch("decisions", seen_decisions(to).select_related("reviewer").order_by("decided_at"))
     activities = SuspiciousActivity.objects.select_related("evidence").prefetch_related(decisions)
-    return (
+    assessment: Any = (
         Assessment.objects.filter(session=session, is_current=True)
         .select_related("policy", "session")
+        .annotate(shown_reviewed_risk=reviewed_risk("session__", ""))
         .prefetch_related(Prefetch("activities", activities.order_by("started_at", "kind")))
         .first()
     )
+    if assessment is not None and to is not None:
+        assessment.reviewed_risk_score = assessment.shown_reviewed_risk
+    found: Assessment | None = assessment
+    return found
 
 
 Pause = tuple[datetime, datetime | None]

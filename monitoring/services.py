@@ -21,11 +21,14 @@ from exams.models import ExamSession
 from exams.policy import Policy
 from exams.signals import session_closed
 from exams.system_check import usual_pose
+from exams.virtual_cameras import virtual_camera_in
 from monitoring import meters, news, rules, silence
-from monitoring.cues import Cue, examined_senses, read_cues, wanted_facts
+from monitoring.answers import Cue
+from monitoring.cues import examined_senses, read_cues, wanted_facts
+from monitoring.found import Found, write_found
 from monitoring.models import Assessment, MonitoringLog, SessionMonitor, Silence, SuspiciousActivity
 from monitoring.selectors import Pause, is_within, pauses_of
-from monitoring.store import Exhibit, write_changes, write_state
+from monitoring.store import tell_again_who_spoke, write_changes, write_state
 from vision.baseline import calibrated
 from vision.types import Observation as Facts
 
@@ -73,10 +76,14 @@ class EventRefused(Refused):
 def open_monitor(*, session: ExamSession) -> SessionMonitor:
     """Return the session's monitor, made together with its first assessment if missing."""
     measured = usual_pose(session.system_check)
-    begin = {"state": rules.initial_state(), "memory": {"usual": calibrated(measured)} if measured else {}}
+    usual = {"usual": calibrated(measured)} if measured else {}
+    begin = {"state": rules.initial_state(), "memory": usual}
     monitor, created = SessionMonitor.objects.get_or_create(session=session, defaults=begin)
     if created:
         Assessment.objects.get_or_create(session=session, policy_id=session.policy_id)
+    elif usual and not monitor.memory:  # it was made for the voice, before the gaze was calibrated
+        monitor.memory = usual
+        monitor.save(update_fields=["memory"])
     return monitor
 
 
@@ -155,19 +162,31 @@ def reported_moment(log: MonitoringLog, policy: Policy, pauses: Sequence[Pause] 
     """Return what a report feeds the rules with; None for what does not count.
 
     That are kinds which only pictures decide or that are not enabled, what a browser saw during one of ``pauses``, and
-    a lost connection that the server noticed itself.
+    a lost connection that the server noticed itself. A camera that is a program says more than that it is on.
     """
+    if not log.is_trusted and is_within(log.believed_at, pauses):
+        return None
+    cues = {**_virtual_camera(log), **_itself(log, policy)}
+    return rules.Moment(log.believed_at.timestamp(), -1, cues) if cues else None
+
+
+def _virtual_camera(log: MonitoringLog) -> dict[str, Cue]:
+    name = virtual_camera_in(log.event_type, log.detail)
+    if name is None:
+        return {}
+    return {Kind.SPOOF_SUSPECTED: Cue(True, 1.0, {"by": "camera_name", "camera": name}, instant=True)}
+
+
+def _itself(log: MonitoringLog, policy: Policy) -> dict[str, Cue]:
     rule = policy.rule(log.event_type)
-    if not (rule.instant and rule.enabled) or (not log.is_trusted and is_within(log.believed_at, pauses)):
-        return None
-    if log.event_type == Kind.NETWORK_GAP and _is_known_gap(log):
-        return None
+    if not (rule.instant and rule.enabled) or (log.event_type == Kind.NETWORK_GAP and _is_known_gap(log)):
+        return {}
     numbers = {key: value for key, value in log.detail.items() if key not in ("severity", "reported_by")}
     if log.source in (MonitoringLog.Source.CLIENT, MonitoringLog.Source.PROCTOR):
         numbers["reported_by"] = log.source
     if log.severity > Severity.LOW:
         numbers["severity"] = log.severity
-    return rules.Moment(log.believed_at.timestamp(), -1, {log.event_type: Cue(True, 1.0, numbers)})
+    return {log.event_type: Cue(True, 1.0, numbers)}
 
 
 def count_received(*, counts: Mapping[uuid.UUID, int]) -> None:
@@ -229,31 +248,11 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     monitor.sound_memory = {}  # the voices of people, which nobody needs any more
     monitor.save(update_fields=["state", "sound_memory", "finished_at", "silence_due_at"])
     activities = write_changes(assessment, changes, policy, {})
+    tell_again_who_spoke(assessment, policy)
     write_state(assessment, policy, monitor.state, duration_s=session.duration.total_seconds())
-    news.tell_found(monitor, assessment, activities, before=before)
+    news.tell_all_found([news.News(monitor, assessment, activities, before)])
     transaction.on_commit(lambda: session_closed.send(ExamSession, session=session))
     return assessment
-
-
-def write_found(
-    monitor: SessionMonitor,
-    changes: list[rules.Change],
-    pictures: Mapping[int, Exhibit] | None = None,
-    *,
-    missing: dict[str, str] | None = None,
-    reported: bool = False,
-) -> list[SuspiciousActivity]:
-    """Write changes and score; the monitor's row is locked by the caller. Returns the activities that changed."""
-    session, policy = monitor.session, monitor.session.rules
-    assessment = Assessment.objects.get(session=session, policy=session.policy_id)
-    before = news.scores_of(assessment)
-    if missing is not None:
-        assessment.missing_detectors = missing
-    activities = write_changes(assessment, changes, policy, pictures or {})
-    transaction.on_commit(lambda: meters.count_begun(activities))
-    write_state(assessment, policy, monitor.state, duration_s=watched_s(session, monitor.state))
-    news.tell_found(monitor, assessment, activities, before=before, reported=reported)
-    return activities
 
 
 def lock_monitor(session_id: uuid.UUID) -> SessionMonitor:
@@ -261,9 +260,14 @@ def lock_monitor(session_id: uuid.UUID) -> SessionMonitor:
     return lock_monitors([session_id])[session_id]
 
 
-def lock_monitors(session_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, SessionMonitor]:
-    """Do for several sessions what ``lock_monitor`` does; always in one order, so that no two wait for each other."""
-    rows = SessionMonitor.objects.select_for_update().filter(pk__in=session_ids).order_by("pk")
+def lock_monitors(
+    session_ids: Collection[uuid.UUID], *, without: Sequence[str] = ()
+) -> dict[uuid.UUID, SessionMonitor]:
+    """Do for several sessions what ``lock_monitor`` does; always in one order, so that no two wait for each other.
+
+    ``without`` names fields that are not read, since they are long and the caller only writes them.
+    """
+    rows = SessionMonitor.objects.select_for_update().filter(pk__in=session_ids).order_by("pk").defer(*without)
     monitors = {monitor.pk: monitor for monitor in rows}
     for session_id in sorted(set(session_ids) - set(monitors)):  # it died between the start and the monitor
         open_monitor(session=ExamSession.objects.get(pk=session_id))
@@ -310,7 +314,7 @@ def _fold_reports(monitor: SessionMonitor, logs: Sequence[MonitoringLog]) -> lis
     if not changes:
         return []
     monitor.save(update_fields=["state"])
-    return write_found(monitor, changes, reported=True)
+    return write_found(Found(monitor, changes, reported=True))
 
 
 def _is_known_gap(log: MonitoringLog) -> bool:
@@ -319,11 +323,3 @@ def _is_known_gap(log: MonitoringLog) -> bool:
     sensible = isinstance(told, int | float) and CLOCKS_DIFFER_S < told <= LONGEST_GAP_S
     length = timedelta(seconds=float(told) if sensible else CLOCKS_DIFFER_S)
     return silence.is_known_gap(log.session, log.believed_at - length, log.believed_at + length)
-
-
-def watched_s(session: ExamSession, state: rules.State) -> float:
-    """Return seconds on the clock up to the last moment known: an open session is not blamed for the time to come."""
-    last_at = rules.reached(state)
-    if session.started_at is None or last_at is None:
-        return 0.0
-    return max(0.0, float(last_at) - session.started_at.timestamp() - session.paused_seconds)

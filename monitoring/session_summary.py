@@ -8,9 +8,10 @@ from typing import Any
 
 from django.db.models import Count, Q, QuerySet
 
+from accounts.models import User
 from exams.clock import assignment_of, time_of
-from exams.kinds import Kind
-from exams.models import CandidateSees, ExamSession
+from exams.kinds import CandidateSees, Kind, kind_label
+from exams.models import ExamSession
 from monitoring import summary
 from monitoring.models import Assessment, MonitoringLog, SessionMonitor
 from monitoring.selectors import SCORES, current_assessment
@@ -57,12 +58,12 @@ def scores_of(assessment: Assessment | None, told: Told, *, to_staff: bool) -> d
 
 def breakdown_of(assessment: Assessment) -> list[dict[str, Any]]:
     """Return what each kind adds to the risk score, with its name in words."""
-    return [{**line, "label": summary.kind_label(line["kind"])} for line in assessment.breakdown]
+    return [{**line, "label": kind_label(line["kind"])} for line in assessment.breakdown]
 
 
-def summarise(session: ExamSession, told: Told, *, to_staff: bool) -> dict[str, Any]:
+def summarise(session: ExamSession, told: Told, *, to: User, to_staff: bool) -> dict[str, Any]:
     """Return the session in numbers; activities are left out where the breakdown is not told."""
-    assessment = current_assessment(session)
+    assessment = current_assessment(session, to=to)
     activities = summary.activities_of(assessment, session) if assessment is not None and told.breakdown else ()
     return {
         "durations": _durations(session),
@@ -103,7 +104,7 @@ def _events(session: ExamSession, *, to_staff: bool) -> list[dict[str, Any]]:
     if not to_staff:
         logs = told_logs(logs)
     counts = logs.values_list("event_type").annotate(count=Count("pk")).order_by("-count", "event_type")
-    return [{"event_type": name, "label": summary.kind_label(name), "count": count} for name, count in counts]
+    return [{"event_type": name, "label": kind_label(name), "count": count} for name, count in counts]
 
 
 def _by_kind(activities: tuple[summary.Activity, ...]) -> list[dict[str, Any]]:

@@ -20,14 +20,14 @@ from exams.policy import Policy
 from monitoring.models import SessionMonitor, Silence, SuspiciousActivity
 from monitoring.rules import Change
 from monitoring.selectors import pauses_of
-from vision.types import Sense
+from vision.types import SOUND_SENSES, Sense
 
 CONNECTED_S = 15.0
 """For so long after its last sign of life a client is taken to be there; clients give one every 10 seconds."""
 
 LOOK_EVERY = timedelta(seconds=5)
 SHORTEST_GAP_S = 0.001
-CAMERA_SENSES = frozenset({Sense.CAMERA, Sense.FACES, Sense.HEAD, Sense.EYES, Sense.OBJECTS})
+CAMERA_SENSES = frozenset(Sense) - SOUND_SENSES
 
 Span = tuple[datetime, datetime]
 

@@ -9,15 +9,13 @@ from typing import Any
 
 from exams.kinds import Kind
 from exams.policy import Policy, Thresholds
-from monitoring.cues import NO, UNKNOWN, Cue
+from monitoring.answers import NO, UNKNOWN, Cue
 from monitoring.rules import Moment
 from vision.types import SOUND_SENSES, Heard, Sense
 
 SECOND_S = 1.0
 LEAST_S = 0.3
 """Of a second so much must be speech for it to count as spoken in; what is shorter at a chunk's end is left out."""
-
-CANDIDATE = 0
 
 
 def wanted_sound(heard: Heard, policy: Policy) -> Heard:
@@ -90,14 +88,15 @@ def _speech(heard: Heard, second: int, limits: Thresholds) -> Cue:
 
 
 def _somebody_else(heard: Heard, second: int, limits: Thresholds) -> Cue:
-    """A voice that is not the candidate's; unknown while nobody knows how the candidate sounds."""
+    """A voice unlike the candidate's; unknown while nobody knows how the candidate sounds, or of too short a turn."""
     if heard.turns is None or not heard.knows_candidate:
         return UNKNOWN
-    spoken = [one for one in heard.turns if _spoken_s([(one.start_s, one.end_s)], second) >= LEAST_S]
-    if any(one.speaker is None for one in spoken) and all(one.speaker in (None, CANDIDATE) for one in spoken):
-        return UNKNOWN
-    others = [one for one in spoken if one.speaker not in (None, CANDIDATE)]
-    return Cue(True, 0.9, {"voice": others[0].speaker}) if others else NO
+    spoken = [one.own for one in heard.turns if _spoken_s([(one.start_s, one.end_s)], second) >= LEAST_S]
+    likeness = [own for own in spoken if own is not None]
+    if likeness and min(likeness) < limits.own_voice:
+        distance = limits.own_voice - min(likeness)
+        return Cue(True, round(min(0.99, 0.9 + distance), 4), {"own_voice": min(likeness)})
+    return UNKNOWN if None in spoken else NO
 
 
 def _several(heard: Heard, second: int, limits: Thresholds) -> Cue:

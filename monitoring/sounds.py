@@ -11,10 +11,11 @@ from django.db import transaction
 
 from exams.policy import Policy
 from monitoring import rules
+from monitoring.found import Found, write_found
 from monitoring.frame_store import StoredFrame
 from monitoring.models import Observation, SessionMonitor, SuspiciousActivity
 from monitoring.selectors import is_within, pauses_of
-from monitoring.services import lock_monitor, record_refusal, write_found
+from monitoring.services import lock_monitor, record_refusal
 from monitoring.sound_cues import heard_moments
 from monitoring.store import Exhibit, moment_of
 from vision.types import Due, Heard, Memory
@@ -102,7 +103,7 @@ def _fold_in(monitor: SessionMonitor, judged: Sequence[Sound], memory: Memory | 
     if not changes and before is not None and before // SCORED_EVERY_S == heard_at // SCORED_EVERY_S:
         return []
     exhibits = {sound.seq: sound.exhibit for sound in judged if sound.exhibit is not None}
-    return write_found(monitor, changes, exhibits)
+    return write_found(Found(monitor, changes, exhibits))
 
 
 def _not_stored(monitor: SessionMonitor, sounds: Sequence[Sound]) -> list[Sound]:

@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -81,6 +81,12 @@ class DirectorySpool:
                 frames.append(StoredFrame(seq, captured_ns // 1_000_000 / 1000, data, stream))
         return frames
 
+    def take_each(
+        self, limits: Mapping[uuid.UUID, int], stream: Stream = "frame"
+    ) -> dict[uuid.UUID, list[StoredFrame]]:
+        """See ``FrameStore.take_each``."""
+        return {session: self.take(session, limit, stream) for session, limit in limits.items()}
+
     def numbers(self, session: uuid.UUID, stream: Stream = "frame") -> list[int]:
         """See ``FrameStore.numbers``."""
         return [item.seq for item in self._list(self._folder(session), stream)]
@@ -89,6 +95,10 @@ class DirectorySpool:
         """See ``FrameStore.discard``."""
         folder = self._folder(session)
         return sum(_remove(f"{folder}/{seq}.{stream}") for seq in set(seqs))
+
+    def discard_each(self, done: Mapping[uuid.UUID, Sequence[int]], stream: Stream = "frame") -> dict[uuid.UUID, int]:
+        """See ``FrameStore.discard_each``."""
+        return {session: self.discard(session, seqs, stream) for session, seqs in done.items()}
 
     def waiting(self, session: uuid.UUID, stream: Stream | None = None) -> int:
         """See ``FrameStore.waiting``."""
@@ -104,6 +114,10 @@ class DirectorySpool:
             return os.stat(f"{self._folder(session)}/{THINNED}").st_size
         except (FileNotFoundError, NotADirectoryError):
             return 0
+
+    def thinned_of(self, sessions: Sequence[uuid.UUID]) -> dict[uuid.UUID, int]:
+        """See ``FrameStore.thinned_of``."""
+        return {session: self.thinned(session) for session in sessions}
 
     def sessions(self) -> Iterator[uuid.UUID]:
         """See ``FrameStore.sessions``."""

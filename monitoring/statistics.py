@@ -18,13 +18,13 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts.models import Role, User
-from exams.kinds import RiskLevel, Severity
+from exams.kinds import RiskLevel, Severity, kind_label
 from exams.models import CodeSubmission, Exam, ExamSession, SessionStatus
-from exams.selectors import managed_exams
+from exams.selectors import managed_exams, sat_by
 from monitoring.frame_store import frame_store
 from monitoring.models import Assessment, MonitoringLog, ReviewDecision, SuspiciousActivity
-from monitoring.selectors import counting
-from monitoring.summary import SENSE_LABELS, kind_label
+from monitoring.selectors import HOLDING_VERDICTS, counting, seen_decisions
+from monitoring.summary import SENSE_LABELS
 from vision.types import Sense
 
 SHOWN = 100
@@ -52,9 +52,13 @@ class UtcDay(TruncDate):
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is counted: one kind, a stretch of time; nothing chosen is everything."""
+    """What is counted: one kind, a stretch of time, sessions and verdicts as ``to`` is shown them.
+
+    Nothing chosen is everything.
+    """
 
     kind: str = ""
+    to: User | None = None
     after: datetime | None = None
     before: datetime | None = None
 
@@ -63,10 +67,17 @@ class Chosen:
         begins = Q() if self.after is None else Q(**{f"{field}__gte": self.after})
         return begins if self.before is None else begins & Q(**{f"{field}__lt": self.before})
 
+    def shown(self, field: str) -> Q:
+        """Return the condition that a session is no sitting of the reader's own."""
+        if self.to is None or self.to.has_role(Role.ADMIN):
+            return Q()
+        return ~Q(**{f"{field}__in": sat_by(self.to).order_by().values("pk")})
+
 
 def statistics_of(exams: QuerySet[Exam], chosen: Chosen) -> Numbers:
     """Return what was found in the sessions of these exams: activities by their start, sessions by their making."""
-    sessions = ExamSession.objects.filter(chosen.within("created_at"), exam__in=exams.order_by().values("pk"))
+    wanted = chosen.within("created_at") & chosen.shown("pk")
+    sessions = ExamSession.objects.filter(wanted, exam__in=exams.order_by().values("pk"))
     if chosen.kind:
         of_kind = SuspiciousActivity.objects.filter(counting(), kind=chosen.kind)
         sessions = sessions.filter(Exists(of_kind.filter(session=OuterRef("pk"))))
@@ -78,7 +89,8 @@ def _counted(exams: QuerySet[Exam], chosen: Chosen, activity: str = "") -> Q:
     wanted: dict[str, Any] = {f"{activity}session__exam__in": exams.order_by().values("pk")}
     if chosen.kind:
         wanted[f"{activity}kind"] = chosen.kind
-    return Q(**wanted) & counting(activity) & chosen.within(f"{activity}started_at")
+    shown = chosen.shown(f"{activity}session") & chosen.within(f"{activity}started_at")
+    return Q(**wanted) & counting(activity) & shown
 
 
 def _activities(exams: QuerySet[Exam], chosen: Chosen) -> Numbers:
@@ -96,7 +108,7 @@ def _activities(exams: QuerySet[Exam], chosen: Chosen) -> Numbers:
         ],
         "by_exam": _exams(_sums(by_exam, "exam")),
         "by_day": [{"day": day, "count": n} for day, n in sorted(days.items())],
-        "by_verdict": _verdicts(_counted(exams, chosen, "activity__"), total),
+        "by_verdict": _verdicts(_counted(exams, chosen, "activity__"), total, seen_decisions(chosen.to)),
     }
 
 
@@ -115,18 +127,19 @@ def _sums(rows: Iterable[Mapping[str, Any]], name: str) -> dict[Any, int]:
     return dict(sorted(sums.items(), key=lambda item: (-item[1], str(item[0]))))
 
 
-def _verdicts(counted: Q, total: int) -> list[Numbers]:
+def _verdicts(counted: Q, total: int, seen: QuerySet[ReviewDecision]) -> list[Numbers]:
     """Count the verdicts that hold; there are far fewer decisions than activities, so these are asked."""
-    later = ReviewDecision.objects.filter(activity=OuterRef("activity")).filter(
+    later = seen.filter(activity=OuterRef("activity")).filter(
         Q(decided_at__gt=OuterRef("decided_at")) | Q(decided_at=OuterRef("decided_at"), pk__gt=OuterRef("pk"))
     )
-    holding = ReviewDecision.objects.filter(counted, ~Exists(later)).order_by()
+    holding = seen.filter(counted, ~Exists(later)).order_by()
     counts = dict(holding.values_list("verdict").annotate(n=Count("pk")))
     known = [
         {"verdict": verdict.value, "label": verdict.label, "count": counts.get(verdict.value, 0)}
-        for verdict in ReviewDecision.Verdict
+        for verdict in HOLDING_VERDICTS
     ]
-    return [*known, {"verdict": UNDECIDED, "label": _("not decided yet"), "count": total - sum(counts.values())}]
+    undecided = total - sum(row["count"] for row in known)
+    return [*known, {"verdict": UNDECIDED, "label": _("not decided yet"), "count": undecided}]
 
 
 def _risk(sessions: QuerySet[ExamSession]) -> Numbers:
@@ -194,7 +207,7 @@ def dashboard_of(user: User) -> Numbers:
         "logs": _recent(logs, "received_at"),
         "submissions": _recent(submissions, "submitted_at"),
         "waiting": _waiting(sessions),
-        "detectors": _detectors(),
+        "detectors": detectors_here(),
     }
 
 
@@ -256,7 +269,8 @@ def _waiting(sessions: QuerySet[ExamSession]) -> Numbers:
     return {"items": sum(waiting), "sessions": len(waiting)}
 
 
-def _detectors() -> list[Numbers]:
+def detectors_here() -> list[Numbers]:
+    """Return of each sense whether it can work on this machine, with which model, or why not."""
     from vision.loading import availability
 
     return [

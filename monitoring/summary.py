@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import BooleanField, Case, Q, Value, When
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from exams.kinds import Kind, Severity
+from accounts.models import User
+from exams.kinds import Severity, kind_label
 from exams.models import ExamSession
-from exams.policy import Policy
+from monitoring.compared import NOT_COMPARED
 from monitoring.explain import duration_text, explanation_of
-from monitoring.models import Assessment, Evidence, Observation, ReviewDecision, SuspiciousActivity
-from monitoring.timeline import Bar, Lane, Timeline, clock, examined_stretches
+from monitoring.models import Assessment, Evidence, ReviewDecision, SuspiciousActivity
+from monitoring.selectors import seen_decisions
+from monitoring.timeline import Bar, Lane, clock
 from vision.types import Sense
 
 SENSE_LABELS = {
@@ -26,7 +27,10 @@ SENSE_LABELS = {
     Sense.HEAD: gettext_lazy("Head direction"),
     Sense.EYES: gettext_lazy("Eye direction"),
     Sense.MOUTH: gettext_lazy("Mouth"),
+    Sense.HANDS: gettext_lazy("Hands"),
     Sense.OBJECTS: gettext_lazy("Objects and people"),
+    Sense.IDENTITY: gettext_lazy("Whose face it is"),
+    Sense.LIVENESS: gettext_lazy("Live picture"),
     Sense.LEVEL: gettext_lazy("Loudness"),
     Sense.SPEECH: gettext_lazy("Speech"),
     Sense.SPEAKERS: gettext_lazy("Voices"),
@@ -117,8 +121,9 @@ class Activity:
 
     @property
     def decision(self) -> Decision | None:
-        """The verdict that holds: the latest."""
-        return self.decisions[-1] if self.decisions else None
+        """The verdict that holds: the latest, and none where that one was taken back."""
+        latest = self.decisions[-1] if self.decisions else None
+        return None if latest is None or latest.verdict == ReviewDecision.Verdict.WITHDRAWN else latest
 
     @property
     def dismissed(self) -> bool:
@@ -141,11 +146,6 @@ class Activity:
         return duration_text(self.duration_s)
 
 
-def kind_label(kind: str) -> str:
-    """Return the kind in words; an unknown kind is its own name."""
-    return str(Kind(kind).label) if kind in Kind.values else kind
-
-
 def coverage_of(assessment: Assessment) -> tuple[SenseCoverage, ...]:
     """Return one row per sense, with a plain note where nothing could be examined."""
     policy, missing = assessment.policy.rules, assessment.missing_detectors
@@ -159,7 +159,9 @@ def coverage_of(assessment: Assessment) -> tuple[SenseCoverage, ...]:
             note = _("Muted for this candidate.") if muted else _("Switched off by the exam's policy.")
         elif share == 0:
             note = _("Not examined at any time.")
-            if sense in missing:
+            if missing.get(sense) == NOT_COMPARED:
+                note += " " + _(NOT_COMPARED)
+            elif sense in missing:
                 note += " " + _("The detector was missing: %(reason)s") % {"reason": missing[sense]}
         rows.append(SenseCoverage(str(sense), str(SENSE_LABELS[sense]), share, note))
     return tuple(rows)
@@ -173,10 +175,13 @@ def score_lines(assessment: Assessment) -> tuple[ScoreLine, ...]:
 def activities_of(assessment: Assessment, session: ExamSession) -> tuple[Activity, ...]:
     """Return the activities in order of time; expects them prefetched with evidence and decisions."""
     end = session.ended_at or timezone.now()
-    return tuple(_activity(row, session, end) for row in assessment.activities.all())
+    return tuple(activity_of(row, session, end, row.decisions.all()) for row in assessment.activities.all())
 
 
-def _activity(row: SuspiciousActivity, session: ExamSession, end: datetime) -> Activity:
+def activity_of(
+    row: SuspiciousActivity, session: ExamSession, end: datetime, decisions: Iterable[ReviewDecision]
+) -> Activity:
+    """Return one activity with the decisions on it, in their order; one that goes on lasts until ``end``."""
     evidence = getattr(row, "evidence", None)
     return Activity(
         id=row.pk,
@@ -190,7 +195,7 @@ def _activity(row: SuspiciousActivity, session: ExamSession, end: datetime) -> A
         offset_s=offset_in(session, row.started_at),
         duration_s=round(max(0.0, ((row.ended_at or end) - row.started_at).total_seconds()), 3),
         explanation=explanation_of(row),
-        decisions=decisions_of(row.decisions.all()),
+        decisions=decisions_of(decisions),
         evidence=None if evidence is None else _picture(evidence),
     )
 
@@ -216,9 +221,14 @@ def decisions_of(rows: Iterable[ReviewDecision]) -> tuple[Decision, ...]:
     )
 
 
-def session_decisions(session: ExamSession) -> tuple[Decision, ...]:
-    """Return the verdicts on the session as a whole."""
-    rows = session.decisions.filter(activity__isnull=True).select_related("reviewer").order_by("decided_at")
+def session_decisions(session: ExamSession, *, to: User | None = None) -> tuple[Decision, ...]:
+    """Return the verdicts on the session as a whole, of those that ``to`` is shown."""
+    rows = (
+        seen_decisions(to)
+        .filter(session=session, activity__isnull=True)
+        .select_related("reviewer")
+        .order_by("decided_at")
+    )
     return decisions_of(rows)
 
 
@@ -233,14 +243,11 @@ def length_of(session: ExamSession) -> float:
     return max(0.0, offset_in(session, session.ended_at or timezone.now())) if session.started_at else 0.0
 
 
-def timeline_of(session: ExamSession, policy: Policy, activities: Iterable[Activity], *, link: str = "") -> Timeline:
-    """Return the session over time; ``link`` is put before an activity's id to make the address of its bar."""
-    length = length_of(session)
+def lanes_of(activities: Iterable[Activity], link: str = "") -> tuple[Lane, ...]:
+    """Return one lane per kind, the gravest first."""
     activities = tuple(activities)
     kinds = dict.fromkeys(item.kind for item in sorted(activities, key=lambda item: (-item.severity, item.label)))
-    lanes = (_lane([item for item in activities if item.kind == kind], link) for kind in kinds)
-    stretches = examined_stretches(_moments(session), max_gap_s=policy.max_gap_s, end_s=length)
-    return Timeline(duration_s=length, examined=stretches, lanes=tuple(lanes))
+    return tuple(_lane([item for item in activities if item.kind == kind], link) for kind in kinds)
 
 
 def _lane(items: list[Activity], link: str) -> Lane:
@@ -254,15 +261,3 @@ def _bar(item: Activity, link: str) -> Bar:
     end_s = item.offset_s + item.duration_s
     address = f"{link}{item.id}" if link else ""
     return Bar(item.offset_s, end_s, item.severity, title, address, dismissed=item.dismissed)
-
-
-def _moments(session: ExamSession) -> Iterator[tuple[float, bool]]:
-    # Where the camera sense is switched off nobody says whether a picture was usable, but faces tell.
-    examined = Case(
-        When(Q(usable=True) | Q(usable__isnull=True, facts__has_key=str(Sense.FACES)), then=Value(True)),
-        default=Value(False),
-        output_field=BooleanField(),
-    )
-    rows = Observation.objects.filter(session=session, stream="frame").annotate(examined=examined)
-    for captured_at, seen in rows.order_by("captured_at", "seq").values_list("captured_at", "examined").iterator():
-        yield offset_in(session, captured_at), seen

@@ -1,5 +1,6 @@
 """Celery tasks: ids in, one service call."""
 
+import time
 import uuid
 from collections.abc import Sequence
 
@@ -29,7 +30,9 @@ def analyze_sounds(*session_ids: str) -> None:
 def _analyze(session_ids: Sequence[str], stream: Stream) -> None:
     sessions = list(map(uuid.UUID, session_ids))
     queue.begin(queue.TASK_OF[stream], *sessions)
-    if analysis.analyze_waiting(session_ids=sessions, streams=[stream]):
+    began = time.monotonic()
+    done = analysis.analyze_waiting(session_ids=sessions, streams=[stream])
+    if done and time.monotonic() - began >= analysis.BUDGET_S:
         # Where there is more than one task's share, other sessions come first.
         analysis.ask_for_waiting(session_ids=sessions, streams=[stream])
 
@@ -63,7 +66,8 @@ def watch_silence() -> None:
 
 @shared_task
 def remove_old_evidence() -> None:
-    """Remove pictures and raw observations that have been kept long enough."""
+    """Remove pictures, raw observations and rows of the picture access log that have been kept long enough."""
+    retention.remove_old_looks()
     retention.remove_old()
 
 

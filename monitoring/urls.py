@@ -10,7 +10,8 @@ from monitoring.api.analyze import AnalyzeView
 from monitoring.api.dashboard import AdminStats
 from monitoring.api.events import EventsView
 from monitoring.api.intake import AudioView, FrameView
-from monitoring.api.review import ActivityReview, SessionOutcome, SessionReview
+from monitoring.api.outcome import SessionAppeal, SessionOutcome, SessionOutcomeEvidence
+from monitoring.api.review import ActivityReview, SessionReview
 from monitoring.api.session_events import AdminSessionEvents
 from monitoring.api.session_summary import SessionSummary
 from monitoring.api.sessions import SessionDetail, SessionList
@@ -44,6 +45,12 @@ urlpatterns: list[URLPattern] = [
     path("activities/<uuid:pk>/review", ActivityReview.as_view(), name="activity-review"),
     path("sessions/<uuid:pk>/review", SessionReview.as_view(), name="session-review"),
     path("sessions/<uuid:pk>/outcome", SessionOutcome.as_view(), name="session-outcome"),
+    path(
+        "sessions/<uuid:pk>/outcome/evidence/<uuid:activity_pk>",
+        SessionOutcomeEvidence.as_view(),
+        name="session-outcome-evidence",
+    ),
+    path("sessions/<uuid:pk>/appeal", SessionAppeal.as_view(), name="session-appeal"),
     path("monitoring/stats", MonitoringStats.as_view(), name="monitoring-stats"),
     path("admin/stats", AdminStats.as_view(), name="admin-stats"),
     path("admin/candidates", AdminCandidateList.as_view(), name="admin-candidate-list"),

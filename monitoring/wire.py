@@ -158,7 +158,11 @@ class Error(FromServer):
 
 @dataclass(frozen=True, slots=True)
 class WallSession:
-    """One session as the live wall shows it."""
+    """One session as the live wall shows it, with the activity that began last and all that go on.
+
+    ``people`` in the newest picture and ``sound_db``, its loudness in dBFS, are known only while somebody has the wall
+    of the admin open. At ``deadline`` the time is up, which since ``paused_at``, if it is told, does not run.
+    """
 
     id: str
     candidate: str
@@ -168,6 +172,11 @@ class WallSession:
     connected: bool
     last_seen: datetime | None
     newest: Mapping[str, Any] | None = None
+    ongoing: Sequence[Mapping[str, Any]] = ()
+    people: int | None = None
+    sound_db: float | None = None
+    deadline: datetime | None = None
+    paused_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,8 @@
 """The project as an app of its own: start-up checks and the ``start`` command."""
 
+from axes.apps import AppConfig as AxesConfig
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class ProctoringConfig(AppConfig):
@@ -13,3 +15,9 @@ class ProctoringConfig(AppConfig):
 
         logs.connect()
         metrics.connect()
+
+
+class SignInsConfig(AxesConfig):  # type: ignore[misc]  # axes has no types
+    """django-axes under a name that says what it keeps."""
+
+    verbose_name = _("Failed sign-ins")

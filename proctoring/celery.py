@@ -1,5 +1,6 @@
 """The Celery application: ``celery -A proctoring worker`` and ``celery -A proctoring beat``."""
 
+import gc
 import logging
 import os
 from typing import Any
@@ -59,3 +60,6 @@ def warm_up_models(**_kwargs: Any) -> None:
     except Exception:
         # Each sense says for itself why it cannot work; a process that ended here would be started without end.
         logger.exception("The models could not be built")
+    # The libraries behind the models stay: the collector need not walk through them between two pictures.
+    gc.collect()
+    gc.freeze()

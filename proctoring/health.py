@@ -131,6 +131,11 @@ class ReadyView(ServiceView):
         return Response(body, status=200 if healthy else 503)
 
 
+def workers_now() -> Check:
+    """Say whether workers answer, and how many."""
+    return _guarded(_workers)
+
+
 def _guarded(check: Callable[[], Check]) -> Check:
     try:
         return check()

@@ -1,4 +1,4 @@
-"""Channels' layer in Redis, but one whose listeners outlive a Redis that is away for a while."""
+"""Channels' layer in Redis, but one whose listeners outlive a Redis that is away, and each other."""
 
 from __future__ import annotations
 
@@ -21,9 +21,17 @@ WARN_EVERY_S = 10.0
 
 
 class SteadyRedisLayer(RedisChannelLayer):  # type: ignore[misc]  # channels_redis has no types
-    """Waits for Redis to come back instead of ending every socket of the process, which would all dial at once."""
+    """Waits for Redis to come back instead of ending every socket of the process, which would all dial at once.
+
+    One listener fetches for all others of the process. In the original, what it has fetched is lost if it is cancelled
+    right then, as it is when its socket closes; here the fetching goes on, and the next listener takes it over.
+    """
 
     _warned_at = -WARN_EVERY_S
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._fetching: dict[str, asyncio.Task[tuple[Any, dict[str, Any]]]] = {}
 
     def create_pool(self, index: int) -> Any:
         """Return connections that are opened again, once, where Redis has ended them since they were last used."""
@@ -39,6 +47,20 @@ class SteadyRedisLayer(RedisChannelLayer):  # type: ignore[misc]  # channels_red
                 await asyncio.sleep(LISTEN_AGAIN_S * (0.5 + random.random()))  # noqa: S311  spreads them, no secret
             else:
                 return message
+
+    async def receive_single(self, channel: str) -> tuple[Any, dict[str, Any]]:
+        """Return a message with the channels it is for; one that nobody waited for any more goes to the next caller."""
+        fetching = self._fetching.get(channel)
+        if fetching is None or fetching.get_loop() is not asyncio.get_running_loop():
+            fetching = self._fetching[channel] = asyncio.ensure_future(super().receive_single(channel))
+        try:
+            fetched = await asyncio.shield(fetching)
+        except BaseException:
+            if fetching.done() and (fetching.cancelled() or fetching.exception() is not None):
+                self._fetching.pop(channel, None)
+            raise
+        self._fetching.pop(channel, None)
+        return fetched
 
     def _warn(self, error: Exception) -> None:
         now = time.monotonic()

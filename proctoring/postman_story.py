@@ -96,13 +96,13 @@ PEOPLE = (
     Step("auth_me_update", "candidate", body={"full_name": "Candidate", "language": "en"}),
     Step("auth_me_consents_get", "candidate", keep={"version": "current.0.version"}),
     Step(
-        "auth_me_consents_create", "candidate", (200, 201), body={"purpose": "proctoring", "version": 1, "agree": True}
+        "auth_me_consents_create", "candidate", (200, 201), body={"purpose": "proctoring", "version": 3, "agree": True}
     ),
     Step(
         "auth_me_consents_create",
         "candidate",
         (200, 201),
-        body={"purpose": "face", "version": 1, "agree": True},
+        body={"purpose": "face", "version": 3, "agree": True},
         name="Agree to recognition by face",
     ),
     Step(
@@ -245,6 +245,23 @@ REVIEW = (
     Step("activities_review", "reviewer", (201,), path={"id": "{{activity}}"}),
     Step("sessions_review", "reviewer", (201,), path=SITTING),
     Step("sessions_outcome_get", "candidate", path=SITTING),
+    Step(
+        "sessions_outcome_evidence_get",
+        "candidate",
+        (404,),
+        path={"id": "{{session}}", "activity_pk": "{{activity}}"},
+        name="Look at the evidence of what did not count",
+    ),
+    Step("sessions_appeal", "candidate", (201,), path=SITTING),
+    Step(
+        "sessions_review",
+        "teacher",
+        (201,),
+        path=SITTING,
+        body={"outcome": "clear", "reason": "Nobody else answered the questions."},
+        name="Decide on the appeal",
+    ),
+    Step("sessions_outcome_get", "candidate", path=SITTING, name="Look what came of the appeal"),
     Step("logs_list", "reviewer"),
     Step("activities_list", "reviewer", query={"kind": "TAB_SWITCH"}),
     Step("observations_list", "reviewer"),

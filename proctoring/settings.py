@@ -74,7 +74,8 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "axes",
+    "proctoring.apps.SignInsConfig",
+    "import_export",
     "proctoring.apps.ProctoringConfig",
     "accounts",
     "exams",
@@ -85,6 +86,7 @@ MIDDLEWARE = [
     "proctoring.logs.request_context",
     "proctoring.metrics.measured",
     "django.middleware.security.SecurityMiddleware",
+    "proctoring.middleware.content_policy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "corsheaders.middleware.CorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -258,6 +260,7 @@ SPECTACULAR_SETTINGS = {
         "Verdict": "monitoring.models.ReviewDecision.Verdict",
         "VerdictOrUndecided": ["confirmed", "dismissed", "escalated", "undecided"],
         "Outcome": "monitoring.models.ReviewDecision.Outcome",
+        "DecidedOutcome": "monitoring.case_models.ReviewCase.Leaning",
         "Role": "accounts.models.Role",
     },
     "SWAGGER_UI_DIST": "SIDECAR",
@@ -270,6 +273,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("bn", "বাংলা")]
 TIME_ZONE = env.text("TIME_ZONE", "UTC")
 USE_TZ = True
+FORMAT_MODULE_PATH = "proctoring.formats"
 LOCALE_PATHS = [BASE_DIR / "proctoring" / "locale"]
 
 # --- files ------------------------------------------------------------------------------------------------------------
@@ -304,6 +308,8 @@ FRAME_TTL_S = env.number("FRAME_TTL_S", default=24 * 3600, least=60)
 CLAIM_S = env.number("CLAIM_S", default=5, most=300)
 # For how long pictures, reports and raw observations are kept after a session's end and the last decision; 0: for ever.
 KEEP_DAYS = env.number("KEEP_DAYS", default=365, least=0)
+# For how long it is kept who looked at whose picture; 0: for ever.
+KEEP_ACCESS_DAYS = env.number("KEEP_ACCESS_DAYS", default=365, least=0)
 FRAME_WAIT_S = env.number("FRAME_WAIT_S", default=10, least=0, most=60)
 # What one candidate may send through sockets: pictures and chunks of sound per second, and twice as many at once.
 SOCKET_FRAMES_PER_S = env.number("SOCKET_FRAMES_PER_S", default=30, most=1_000_000)
@@ -396,7 +402,23 @@ CACHES = {
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
         if REDIS_URL
         else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    )
+    ),
+    # Last pictures for a live wall that somebody looks at: names of their own in Redis, in memory a place of their own.
+    "glimpses": (
+        {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": REDIS_URL,
+            "KEY_PREFIX": "glimpses",
+            # Workers ask it for every round of pictures, and may not be held up by it.
+            "OPTIONS": {"socket_timeout": 2, "socket_connect_timeout": 2},
+        }
+        if REDIS_URL
+        else {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "glimpses",
+            "OPTIONS": {"MAX_ENTRIES": 5000},
+        }
+    ),
 }
 
 # --- logs -------------------------------------------------------------------------------------------------------------

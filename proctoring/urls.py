@@ -9,6 +9,7 @@ from proctoring import errors, health, pages
 admin.site.site_header = _("Proctoring")
 admin.site.site_title = _("Proctoring")
 admin.site.index_title = _("Reviewer console")
+admin.site.site_url = None  # what stands at "/" is for programs
 
 handler400 = "proctoring.errors.bad_request"
 handler403 = "proctoring.errors.permission_denied"

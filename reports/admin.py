@@ -19,13 +19,17 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from exams.models import ExamSession
+from exams.models import Exam, ExamSession
 from monitoring.admin import SessionAdmin
 from monitoring.admin_parts import WatchedAdmin
 from monitoring.admin_views import staff_user
-from monitoring.selectors import visible_sessions
+from monitoring.picture_access import note_look
+from monitoring.picture_models import PictureAccess
+from monitoring.selectors import is_blind, visible_sessions
+from reports.admin_exam import ReportedExamAdmin
+from reports.exports import record_report
 from reports.models import SessionReport
-from reports.services import is_outdated
+from reports.services import is_older
 from reports.tasks import request_report
 
 VIEW, MAKE = "reports.view_sessionreport", "reports.add_sessionreport"
@@ -37,11 +41,20 @@ def open_report(request: HttpRequest, session_id: uuid.UUID) -> HttpResponseBase
     user = staff_user(request)
     if not user.has_perm(VIEW):
         raise Http404
-    session = get_object_or_404(visible_sessions(user), pk=session_id)
+    session = get_object_or_404(visible_sessions(user).select_related("candidate__user", "exam"), pk=session_id)
     report = get_object_or_404(SessionReport, session=session)
+    if is_blind(session):
+        messages.error(
+            request,
+            _("Somebody looks at this session who is not to know what was decided; its report opens afterwards."),
+        )
+        return HttpResponseRedirect(reverse("admin:exams_examsession_change", args=[session.pk]))
     previous = request.GET.get("previous") == "1" and report.file
     if report.status == SessionReport.Status.READY or previous:
-        return _serve(report)
+        response = _serve(report)
+        note_look(request, session, what=PictureAccess.What.REPORT, sha256=report.content_sha256)
+        record_report(request, session, form="pdf")
+        return response
     context = {**admin.site.each_context(request), "title": _("Report"), "session": session, "report": report}
     return TemplateResponse(request, "admin/reports/waiting.html", context)
 
@@ -98,6 +111,7 @@ class ReportedSessionAdmin(SessionAdmin):
     """Sessions with their reports: this room stands above monitoring, so it adds itself there."""
 
     page_template = "admin/reports/session.html"
+    page_related = (*SessionAdmin.page_related, "report")
     actions = ("make_reports_again",)
 
     def has_report_permission(self, request: HttpRequest) -> bool:
@@ -114,14 +128,16 @@ class ReportedSessionAdmin(SessionAdmin):
 
     def page_context(self, request: HttpRequest, session: ExamSession) -> dict[str, Any]:
         context = super().page_context(request, session)
-        report, user = SessionReport.objects.filter(session=session).first(), staff_user(request)
+        report, user, blind = getattr(session, "report", None), staff_user(request), context["blind"]
         return {
             **context,
-            "report": report if user.has_perm(VIEW) else None,
-            "report_is_old": report is not None and is_outdated(report),
-            "can_make_report": user.has_perm(MAKE),
+            "report": report if user.has_perm(VIEW) and not blind else None,
+            "report_is_old": report is not None
+            and is_older(report, context["assessment"], context["session_decisions"]),
+            "can_make_report": user.has_perm(MAKE) and not blind,
         }
 
 
-admin.site.unregister(ExamSession)
+admin.site.unregister((ExamSession, Exam))
 admin.site.register(ExamSession, ReportedSessionAdmin)
+admin.site.register(Exam, ReportedExamAdmin)

@@ -17,7 +17,6 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import NotFound
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -25,9 +24,14 @@ from rest_framework.response import Response
 from accounts.errors import Refused
 from accounts.openapi import describe
 from exams.models import ExamSession
+from monitoring.api.files import FileOrError
 from monitoring.api.session_calls import StaffSessionCall
+from monitoring.picture_access import note_look
+from monitoring.picture_models import PictureAccess
+from monitoring.selectors import is_blind
 from reports.context import build_context
 from reports.document import DOCUMENT_EXAMPLE, ReportDocumentSerializer, document_of
+from reports.exports import record_report
 from reports.models import SessionReport
 from reports.services import RELATED, is_outdated
 from reports.tasks import request_report
@@ -109,6 +113,16 @@ class ReportCall(StaffSessionCall):
             raise NotFound(_("No report of this session was asked for yet."), code="no_report")
         return report
 
+    def find_open_to_all(self) -> ExamSession:
+        """Return the session unless it is under blind review: its report says what was decided."""
+        session = self.find_as_staff()
+        if is_blind(session):
+            raise Refused(
+                _("Somebody looks at this session who is not to know what was decided; its report opens afterwards."),
+                code="blind_review",
+            )
+        return session
+
     def find_ended(self) -> ExamSession:
         """Return the session if it has ended: before that there is nothing to report."""
         session = self.find_as_staff()
@@ -148,14 +162,6 @@ class PdfRenderer(BaseRenderer):
     media_type, format, charset, render_style = "application/pdf", "pdf", None, "binary"
 
 
-class FileOrError(DefaultContentNegotiation):
-    """Answers the file, or an error as JSON, whatever the client says it takes."""
-
-    def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
-        """Return the renderer of errors."""
-        return renderers[0], renderers[0].media_type
-
-
 class SessionReportPdf(ReportCall):
     """The PDF of one session."""
 
@@ -165,12 +171,14 @@ class SessionReportPdf(ReportCall):
     @describe(
         "Get the report as a PDF",
         tag="reports",
-        says="409 (not_ready) while it is being made, 404 if it was never asked for or could not be made. The ETag is "
+        says="409 (not_ready) while it is being made or (blind_review) while somebody looks at the session who is not "
+        "to know what was decided, 404 if it was never asked for or could not be made. The ETag is "
         "the SHA-256 of what it says.",
     )
     def get(self, request: Request, pk: UUID) -> HttpResponseBase:
         """Return the file."""
-        report = self.find_report(self.find_as_staff())
+        session = self.find_open_to_all()
+        report = self.find_report(session)
         if report.status == SessionReport.Status.PENDING:
             raise Refused(_("The report is being made; ask again in a moment."), code="not_ready")
         if report.status == SessionReport.Status.FAILED:
@@ -178,6 +186,10 @@ class SessionReportPdf(ReportCall):
         etag = f'"{report.content_sha256}"'
         response = get_conditional_response(cast("HttpRequest", request), etag=etag) or _file_of(report)
         response["Cache-Control"], response["ETag"] = "private, no-store", etag
+        api = PictureAccess.Way.API
+        note_look(request, session, what=PictureAccess.What.REPORT, way=api, sha256=report.content_sha256)
+        if response.status_code == 200:  # who has it already takes nothing away
+            record_report(request, session, form="pdf")
         return response
 
 
@@ -202,12 +214,15 @@ class SessionReportJson(ReportCall):
         answer=ReportDocumentSerializer,
         gets=DOCUMENT_EXAMPLE,
         says="The facts of the PDF, from the session as it is now and in the reader's language; no PDF need have been "
-        "made. Pictures are named by their SHA-256. Refused (409, wrong_state) while the session is open.",
+        "made. Pictures are named by their SHA-256. Refused (409, wrong_state) while the session is open, and (409, "
+        "blind_review) while somebody looks at it who is not to know what was decided.",
     )
     def get(self, request: Request, pk: UUID) -> Response:
         """Return the data."""
+        self.find_open_to_all()
         session = ExamSession.objects.select_related(*RELATED).get(pk=self.find_ended().pk)
         headers = {"Cache-Control": "private, no-store"}
         language = get_language() or settings.LANGUAGE_CODE
         context = build_context(session, language=language, pictures=False)
+        record_report(request, session, form="json")
         return Response(document_of(context, language=language, generated_at=timezone.now()), headers=headers)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,12 +15,22 @@ from django.core.files.storage import default_storage
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 
+from exams.kinds import kind_label
 from exams.models import ExamSession
-from monitoring import summary
+from exams.policy import Policy
+from monitoring import session_strips, summary
+from monitoring.activity_cards import why_no_evidence
+from monitoring.case_models import Appeal
 from monitoring.explain import duration_text
+from monitoring.identity_pictures import Which, kept_times, picture_of, with_kept_times
 from monitoring.models import Assessment, MonitoringLog
 from monitoring.selectors import current_assessment
+from monitoring.session_faces import faces_of
+from monitoring.session_record import Recorded
 from monitoring.timeline import Stretch, Timeline, clock, gaps_between
+
+EVIDENCE, FACE = "evidence:", "face:"
+"""What the addresses of pictures within a report begin with."""
 
 PICTURE_WIDTH = 560
 PICTURE_QUALITY = 80
@@ -40,9 +50,24 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """An activity and its picture."""
+    """An activity and its picture, or why there is none."""
 
     activity: summary.Activity
+    picture: Picture | None
+    no_evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FaceEntry:
+    """One of the faces side by side: what it is, what is told of it, and its picture if there is one.
+
+    ``address`` is the picture's within the PDF: one that is evidence as well is in it once.
+    """
+
+    title: str
+    lines: tuple[str, ...]
+    alt: str
+    address: str
     picture: Picture | None
 
 
@@ -69,6 +94,16 @@ class Scores:
 
 
 @dataclass(frozen=True, slots=True)
+class Objection:
+    """What the candidate said against the outcome, and what came of it, in words."""
+
+    text: str
+    sent_at: datetime
+    state: str
+    decided_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class ReportContext:
     """Everything the report says, but for the time it was made."""
 
@@ -87,6 +122,8 @@ class ReportContext:
     duration: str
     policy_version: int
     frames: Mapping[str, int]
+    faces: tuple[FaceEntry, ...]
+    face_remarks: tuple[str, ...]
     scores: Scores | None
     breakdown: tuple[summary.ScoreLine, ...]
     coverage: tuple[summary.SenseCoverage, ...]
@@ -94,6 +131,7 @@ class ReportContext:
     unexamined: tuple[str, ...]
     entries: tuple[Entry, ...]
     decisions: tuple[summary.Decision, ...]
+    appeal: Objection | None
     gaps: tuple[LogGap, ...]
     more_gaps: int
 
@@ -105,7 +143,7 @@ class ReportContext:
     def content_sha256(self) -> str:
         """Return the SHA-256 of all that is said, pictures by their own SHA-256."""
         document = asdict(self)
-        for entry in document["entries"]:
+        for entry in (*document["entries"], *document["faces"]):
             if entry["picture"]:
                 del entry["picture"]["data"]
         text = json.dumps(document, sort_keys=True, ensure_ascii=False, default=_plain)
@@ -128,8 +166,12 @@ def build_context(session: ExamSession, *, language: str = "", pictures: bool = 
 def _build(session: ExamSession, assessment: Assessment | None, pictures: bool) -> ReportContext:
     policy = assessment.policy if assessment is not None else session.policy
     activities = summary.activities_of(assessment, session) if assessment is not None else ()
-    timeline = summary.timeline_of(session, policy.rules, activities)
+    observed = session_strips.observed_in(session, policy.rules.thresholds)
+    timeline = Recorded.of(session, None).timeline(policy.rules, activities, observed)
     user, gaps = session.candidate.user, _log_gaps(session)
+    entries = tuple(_entry(item, session, pictures) for item in activities)
+    rules = policy.rules.without(session.muted)
+    faces, face_remarks = _faces(session, rules, entries, observed.moments, pictures)
     return ReportContext(
         session_id=str(session.pk),
         candidate=user.full_name or user.email,
@@ -146,16 +188,56 @@ def _build(session: ExamSession, assessment: Assessment | None, pictures: bool) 
         duration=duration_text(session.duration.total_seconds()),
         policy_version=policy.version,
         frames=_frames(session),
+        faces=faces,
+        face_remarks=face_remarks,
         scores=None if assessment is None else _scores(assessment),
         breakdown=() if assessment is None else summary.score_lines(assessment),
         coverage=() if assessment is None else summary.coverage_of(assessment),
         timeline=timeline,
         unexamined=_stretches(gaps_between(timeline.examined, timeline.duration_s)),
-        entries=tuple(Entry(item, _picture(item.evidence, pictures)) for item in activities),
+        entries=entries,
         decisions=summary.session_decisions(session),
+        appeal=_appeal(session),
         gaps=gaps[:SHOWN_GAPS],
         more_gaps=max(0, len(gaps) - SHOWN_GAPS),
     )
+
+
+def _faces(
+    session: ExamSession,
+    policy: Policy,
+    entries: Sequence[Entry],
+    moments: Sequence[session_strips.Moment],
+    for_print: bool,
+) -> tuple[tuple[FaceEntry, ...], tuple[str, ...]]:
+    kept = kept_times(with_kept_times(ExamSession.objects.select_related("policy", "monitor")).get(pk=session.pk))
+    evidence = {entry.activity.id: entry.picture for entry in entries}
+    found = faces_of(session, policy, kept=kept, items=[entry.activity for entry in entries], moments=moments)
+    faces = []
+    for slot in found.slots:
+        says, address, picture = slot.lines, "", None
+        if slot.item is not None:
+            says, address = (f"{slot.lines[0]} {slot.item.label}",), f"{EVIDENCE}{slot.item.id}"
+            picture = evidence[slot.item.id]
+        elif slot.which is not None:
+            address, picture = f"{FACE}{slot.which.value}", _identity(session, slot.which, for_print)
+        told = (*says, slot.distance) if slot.distance else says
+        faces.append(FaceEntry(slot.title, told, slot.alt, address, picture))
+    return tuple(faces), found.remarks
+
+
+def _identity(session: ExamSession, which: Which, for_print: bool) -> Picture:
+    data = picture_of(session, which)
+    if data is None:
+        return Picture("", _("The picture cannot be read any more."))
+    return Picture(hashlib.sha256(data).hexdigest(), data=data if for_print else None)
+
+
+def _appeal(session: ExamSession) -> Objection | None:
+    appeal = Appeal.objects.filter(session=session).first()
+    if appeal is None:
+        return None
+    return Objection(appeal.text, appeal.sent_at, str(appeal.get_state_display()), appeal.decided_at)
 
 
 def _scores(assessment: Assessment) -> Scores:
@@ -180,7 +262,7 @@ def _log_gaps(session: ExamSession) -> tuple[LogGap, ...]:
     return tuple(
         LogGap(
             offset=clock(summary.offset_in(session, log.occurred_at)),
-            label=summary.kind_label(log.event_type),
+            label=kind_label(log.event_type),
             duration=_gap_duration(detail.get("duration_s")),
             reason=str(detail.get("reason", ""))[:REASON_LENGTH],
         )
@@ -201,10 +283,14 @@ def _gap_duration(seconds: Any) -> str:
     return duration_text(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1e7 else ""
 
 
-def _picture(evidence: summary.EvidencePicture | None, for_print: bool) -> Picture | None:
+def _entry(activity: summary.Activity, session: ExamSession, for_print: bool) -> Entry:
+    if activity.evidence is None:
+        return Entry(activity, None, why_no_evidence(activity.kind, session))
+    return Entry(activity, _picture(activity.evidence, for_print))
+
+
+def _picture(evidence: summary.EvidencePicture, for_print: bool) -> Picture:
     """Read the kept file, compare it with its SHA-256 and make it smaller; whatever is wrong becomes a note."""
-    if evidence is None:
-        return None
     try:
         with default_storage.open(evidence.name, "rb") as file:
             data = file.read()

@@ -34,6 +34,15 @@ DOCUMENT_EXAMPLE: dict[str, Any] = {
     "duration": "1 h 02 min",
     "policy_version": 1,
     "frames": {"total": 3700, "analysed": 3650, "skipped": 50, "unusable": 12},
+    "faces": [
+        {
+            "title": "Enrolled",
+            "lines": ["Enrolled on 2026-03-01 15:04."],
+            "picture": {"sha256": "2c26b46b…", "note": ""},
+        },
+        {"title": "At the start", "lines": ["From the system check, 2026-03-02 08:57."], "picture": None},
+    ],
+    "face_remarks": ["What the system check found: Nothing was wrong."],
     "scores": {
         "risk_score": 4.0,
         "risk_level": "Low",
@@ -77,6 +86,12 @@ DOCUMENT_EXAMPLE: dict[str, Any] = {
         }
     ],
     "outcomes": [{**DECISION_EXAMPLE, "verdict": "violation", "label": "violation"}],
+    "appeal": {
+        "text": "My sister brought me a glass of water.",
+        "sent_at": "2026-03-03T08:00:00Z",
+        "state": "not decided yet",
+        "decided_at": None,
+    },
     "gaps": [{"offset": "0:31:00", "label": "Connection lost", "duration": "12 s", "reason": ""}],
     "more_gaps": 0,
 }
@@ -181,6 +196,14 @@ class ReportActivitySerializer(serializers.Serializer):
     picture = ReportPictureSerializer(allow_null=True, help_text="Null where nothing was seen, but reported.")
 
 
+class ReportFaceSerializer(serializers.Serializer):
+    """One of the faces side by side: the enrolled one, that at the start, that at the end."""
+
+    title = serializers.CharField()
+    lines = serializers.ListField(child=serializers.CharField(), help_text="When it was taken, how like it is.")
+    picture = ReportPictureSerializer(allow_null=True, help_text="Null where none is kept.")
+
+
 class ReportGapSerializer(serializers.Serializer):
     """Something that was reported as lost."""
 
@@ -188,6 +211,15 @@ class ReportGapSerializer(serializers.Serializer):
     label = serializers.CharField()  # type: ignore[assignment]
     duration = serializers.CharField()
     reason = serializers.CharField()
+
+
+class ReportAppealSerializer(serializers.Serializer):
+    """What the candidate said against the outcome, and what came of it."""
+
+    text = serializers.CharField()
+    sent_at = serializers.DateTimeField()
+    state = serializers.CharField(help_text="In words.")
+    decided_at = serializers.DateTimeField(allow_null=True)
 
 
 class ReportContentSerializer(serializers.Serializer):
@@ -205,6 +237,8 @@ class ReportContentSerializer(serializers.Serializer):
     duration = serializers.CharField(help_text="Time on the clock, in words.")
     policy_version = serializers.IntegerField()
     frames = ReportFramesSerializer()
+    faces = ReportFaceSerializer(many=True, help_text="Who sat there.")
+    face_remarks = serializers.ListField(child=serializers.CharField(), help_text="What is to be known of these.")
     scores = ReportScoresSerializer(allow_null=True, help_text="Null where nothing was watched.")
     breakdown = ReportScoreLineSerializer(many=True)
     coverage = ReportCoverageSerializer(many=True)
@@ -212,6 +246,7 @@ class ReportContentSerializer(serializers.Serializer):
     unexamined = serializers.ListField(child=serializers.CharField(), help_text="Stretches of a second and more.")
     activities = ReportActivitySerializer(source="entries", many=True)
     outcomes = ReportDecisionSerializer(source="decisions", many=True, help_text="Decisions on the session.")
+    appeal = ReportAppealSerializer(allow_null=True, help_text="Null where nobody appealed.")
     gaps = ReportGapSerializer(many=True, help_text="The first hundred.")
     more_gaps = serializers.IntegerField()
 

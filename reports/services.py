@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.core.files.base import ContentFile
@@ -14,6 +15,7 @@ from django.utils import timezone
 from accounts.models import User
 from exams.models import ExamSession
 from monitoring.models import Assessment, ReviewDecision
+from monitoring.summary import Decision
 from reports import pdf
 from reports.context import ReportContext, build_context
 from reports.models import SessionReport
@@ -26,9 +28,9 @@ AT_ONCE = 100
 RELATED = ("exam", "candidate__user", "policy", "monitor")
 
 
-def render_pdf(session: ExamSession) -> bytes:
-    """Return the report as it would be now, without keeping it."""
-    return pdf.render(build_context(session), generated_at=timezone.now())
+def render_pdf(session: ExamSession, *, language: str = "") -> bytes:
+    """Return the report as it would be now, without keeping it; in the site's language unless another is named."""
+    return pdf.render(build_context(session, language=language), generated_at=timezone.now(), language=language)
 
 
 def mark_requested(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
@@ -52,6 +54,15 @@ def is_outdated(report: SessionReport) -> bool:
     return judged.exists() or decided.exists()
 
 
+def is_older(report: SessionReport, judged: Assessment | None, decided: Iterable[Decision]) -> bool:
+    """Say what ``is_outdated`` says, from the current assessment and the decisions on the session as they were read."""
+    made_at = report.generated_at
+    if made_at is None:
+        return False
+    was_judged = judged is not None and judged.computed_at > made_at
+    return was_judged or any(decision.decided_at > made_at for decision in decided)
+
+
 def sessions_without_report() -> list[uuid.UUID]:
     """Return closed sessions whose report was never asked for, or was and did not come for a while."""
     long_ago = timezone.now() - OVERDUE
@@ -60,22 +71,37 @@ def sessions_without_report() -> list[uuid.UUID]:
     return list(closed.filter(never | overdue).values_list("pk", flat=True)[:AT_ONCE])
 
 
-def make_report(*, session: ExamSession, requested_by: User | None = None) -> SessionReport:
-    """Make the report and keep it in place of the one before; a failure is written down and the old file stays."""
-    session = ExamSession.objects.select_related(*RELATED).get(pk=session.pk)
+def make_report(*, session: ExamSession, requested_by: User | None = None, language: str = "") -> SessionReport:
+    """Make the report and keep it in place of the one before; a failure is written down and the old file stays.
+
+    It is in the site's language unless another is named. Where its row goes meanwhile, a face or pictures went that it
+    may show, and it is made anew.
+    """
+    report = None
+    while report is None:
+        report = _make(session.pk, requested_by, language)
+    return report
+
+
+def _make(session_id: uuid.UUID, requested_by: User | None, language: str) -> SessionReport | None:
+    session = ExamSession.objects.select_related(*RELATED).get(pk=session_id)
+    row = SessionReport.objects.get_or_create(session=session)[0]
     made_at = timezone.now()
     try:
-        context = build_context(session)
-        new_name = _store(session, context, pdf.render(context, generated_at=made_at), made_at)
+        context = build_context(session, language=language)
+        content = pdf.render(context, generated_at=made_at, language=language)
+        new_name = _store(session, context, content, made_at)
     except Exception as error:
         logger.exception("report of session %s failed", session.pk)
         reason = f"{type(error).__name__}: {error}"[:500]
         return _mark(session.pk, status=SessionReport.Status.FAILED, error=reason, requested_by=requested_by)
+    report = None
     try:
-        return _replace(session.pk, new_name, context.content_sha256(), made_at, requested_by)
-    except BaseException:
-        FILE.storage.delete(new_name)
-        raise
+        report = _replace(row.pk, new_name, context.content_sha256(), made_at, requested_by)
+    finally:
+        if report is None:
+            FILE.storage.delete(new_name)
+    return report
 
 
 def _store(session: ExamSession, context: ReportContext, content: bytes, made_at: datetime) -> str:
@@ -86,11 +112,12 @@ def _store(session: ExamSession, context: ReportContext, content: bytes, made_at
 
 @transaction.atomic
 def _replace(
-    session_id: uuid.UUID, new_name: str, content_sha256: str, made_at: datetime, requested_by: User | None
-) -> SessionReport:
-    """Point the row to the new file and delete the old one when that is certain."""
-    SessionReport.objects.get_or_create(session_id=session_id)
-    report = SessionReport.objects.select_for_update().get(session_id=session_id)
+    row_id: uuid.UUID, new_name: str, content_sha256: str, made_at: datetime, requested_by: User | None
+) -> SessionReport | None:
+    """Point the row to the new file and delete the old one when that is certain; None where the row is gone."""
+    report = SessionReport.objects.select_for_update().filter(pk=row_id).first()
+    if report is None:
+        return None
     old_name, storage = report.file.name, report.file.storage
     report.file.name, report.content_sha256, report.generated_at = new_name, content_sha256, made_at
     report.status, report.error = SessionReport.Status.READY, ""

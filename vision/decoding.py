@@ -75,15 +75,34 @@ def decode_picture(data: bytes) -> Picture:
 
     header = sniff(data)
     bare, exif = _BARE[header.format](data) if header.format in _BARE else (data, b"")
+    orientation = _orientation_in(exif)
+    if header.format in ("JPEG", "MPO") and orientation == 1 and (rgb := _quickly(bare)) is not None:
+        return rgb
     with _opened(bare, header) as picture:
         # WeasyPrint, in the same process, switches this on for everybody; half a picture is no picture here.
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
             picture.load()
-            upright = _upright(picture, _orientation_in(exif))
+            upright = _upright(picture, orientation)
             return np.ascontiguousarray(_as_rgb(upright))
         except (OSError, SyntaxError, ValueError, MemoryError) as error:
             raise PictureError("The picture is damaged or cut off.") from error
+
+
+def _quickly(jpeg: bytes) -> Picture | None:
+    """Return the pixels of a JPEG in the usual colours, as Pillow does; ``None`` leaves it to Pillow."""
+    import simplejpeg
+
+    try:
+        height, width, colours, _sampling = simplejpeg.decode_jpeg_header(jpeg)
+        if colours != "YCbCr":
+            return None
+        refuse_size(width, height)
+        return np.asarray(simplejpeg.decode_jpeg(jpeg))
+    except PictureError:
+        raise
+    except (ValueError, MemoryError):  # whatever is not quite right
+        return None
 
 
 def downscale(rgb: Picture, max_width: int = 1280) -> Picture:
@@ -209,4 +228,5 @@ def _as_rgb(picture: Image.Image) -> Picture:
         layered = picture.convert("RGBA")
         ground = Image.new("RGBA", layered.size, (0, 0, 0, 255))
         return np.asarray(Image.alpha_composite(ground, layered).convert("RGB"))
-    return np.asarray(picture.convert("RGB"))
+    # Pillow would copy what is in RGB already.
+    return np.asarray(picture if picture.mode == "RGB" else picture.convert("RGB"))

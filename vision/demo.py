@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,8 +29,10 @@ SCENES: dict[Kind, tuple[str, tuple[int, int, int, int]]] = {
     "two_people": ("zidane.jpg", (440, 30, 800, 600)),
     "empty": ("bus.jpg", (330, 4, 284, 213)),
 }
-# Kinds in order with their share of the whole length.
-STORY: tuple[tuple[Kind, float], ...] = (("present", 0.3), ("two_people", 0.2), ("empty", 0.2), ("present", 0.3))
+Story = Sequence[tuple[Kind, float]]
+"""Kinds in order with their share of the whole length."""
+
+STORY: Story = (("present", 0.3), ("two_people", 0.2), ("empty", 0.2), ("present", 0.3))
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ class DemoTimeline:
     parts: tuple[DemoPart, ...]
 
 
-def build_demo_recording(path: Path, *, seconds: float = 48, fps: int = 10) -> DemoTimeline:
+def build_demo_recording(path: Path, *, seconds: float = 48, fps: int = 10, story: Story = STORY) -> DemoTimeline:
     """Write the demo recording as H.264 or MPEG-4 video, 640×480, and return what it shows and when.
 
     A candidate, two people, an empty scene, the candidate again; with camera shake, sensor noise and a slow
@@ -59,7 +61,7 @@ def build_demo_recording(path: Path, *, seconds: float = 48, fps: int = 10) -> D
     and ValueError if the recording would have less than one picture for each part.
     """
     parts, start = [], 0.0
-    for kind, share in STORY:
+    for kind, share in story:
         end = round((start + share * seconds) * fps) / fps
         parts.append(DemoPart(kind, start, end))
         start = end

@@ -1,16 +1,19 @@
-"""A cheap look at each picture that decides when the dear object model is due.
+"""A cheap look at each picture that decides when the dear object model is due, and what it should look at.
 
-Due at the first frame, when its rest is over, when the picture changed, and in every frame while there is doubt
-(no face; a phone or a second person seen of late). A change of light is no change of the scene.
-Looks take turns between the whole picture and the part where hands and desk are, in which a phone is larger.
+Due at a session's first frame, which is looked at from every view; when its rest is over; and, as far as the purse
+goes, in every frame while there is doubt (a phone or a second person seen of late), when the picture changed, and when
+the head is bent. A change of light is no change of the scene. While no face is found, it looks as often as need be.
+Looks take turns between the whole picture and a closer one at hands and desk; a doubt is followed where it arose.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
 
 from vision.pictures import shrink
-from vision.types import Box, Detection, Due, Face, Frame, Memory
+from vision.types import Box, Detection, Due, Face, Frame, Head, Memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,76 +23,148 @@ CELL_CHANGE = 20
 """Grey levels by which a cell must differ, once light is allowed for; noise and shake stay below."""
 CHANGED_SHARE = 0.25
 """Share of changed cells that makes a changed scene; a head that moves a little changes about a tenth."""
-CHANGE_REST_S = 4.0
+MOVED_SHARE = 0.02
+"""Share of changed cells from which on somebody may have taken something up."""
+PICTURE_S = 0.15
+"""Pictures that come faster show the same."""
+BENT_DEGREES = 14.0
 NOBODY_REST_S = 4.0
 STILL_SHARE = 0.08
 DOUBT_SCORES = {"cell phone": 0.2, "second person": 0.4}
-DOUBT_S = 20.0
-"""How long a doubt is followed frame by frame; a poster or a pencil case that stays is then looked at now and then."""
 
-WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
-DESK_HEIGHT = 0.7
-DESK_ASPECT = 1.3
+PURSE, FILL_S = 10.0, 30.0
+"""So many looks out of turn may be taken at once, and so many seconds pass until one more may: a poster or a pencil
+case that stays is looked at now and then, and no session costs more than its share."""
+
+DEBT = 8.0
+"""So many looks more may be taken while a hand seems to hold a phone: rare, and grave enough to make sure."""
+
+SPARE, SPARE_FOR_MOVES = 7.0, 9.0
+"""So many looks are kept for doubts, for hands that come into view and for a head that bends: a new scene may not spend
+them, a mere move still less."""
+
+OWED = 6
+"""So many closer looks follow on hands, bent heads and doubts: a phone is seen in one view and missed in the next."""
 
 
-def objects_due(frame: Frame, due: Due, memory: Memory) -> bool:
-    """Say whether the object model should look at this frame, from what is remembered of its last look."""
+class Look(StrEnum):
+    """What to look at: everything from every view, the whole picture once, or hands and desk from nearby."""
+
+    EVERYWHERE = "everywhere"
+    WHOLE = "whole"
+    CLOSE = "close"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a look found, best first; in which part (``None``: the whole); whether hands; and how many faces."""
+
+    objects: tuple[Detection, ...]
+    part: Box | None = None
+    hands: bool = False
+    faces: int = 0
+
+
+def due_look(
+    frame: Frame, due: Due, memory: Memory, *, faces: tuple[Face, ...] | None, head: Head | None
+) -> Look | None:
+    """Return what the object model should look at in this frame, from what is remembered of its last look."""
     last = memory.get("gate")
     if last is None:
-        return True
+        return Look.EVERYWHERE
+    if faces == () and not (last["person"] and last["doubt"] == Look.CLOSE):
+        return Look.WHOLE
+    if last["doubt"] and _purse(last, frame) >= (1 - DEBT if last["doubt"] == Look.CLOSE else 1):
+        return Look(last["doubt"])
+    if _rested(last, frame, due):
+        return Look(last["next"])
+    return _out_of_turn(frame, last, head)
+
+
+def _rested(last: dict[str, Any], frame: Frame, due: Due) -> bool:
     rested_s = frame.captured_at - last["ran_at"]
-    if rested_s < 0 or rested_s >= due.objects_every_s:
-        return True
-    if last["doubt_since"] is not None and frame.captured_at - last["doubt_since"] <= DOUBT_S:
-        return True
-    return bool(rested_s >= CHANGE_REST_S and changed_share(last["seen"], _thumbnail(frame.rgb)) > CHANGED_SHARE)
+    return bool(rested_s < 0 or rested_s >= due.objects_every_s)
 
 
-def region(frame: Frame, faces: tuple[Face, ...] | None, memory: Memory) -> Box:
-    """Return the part of the picture to look at: without a face the whole, else whole and desk in turn."""
-    if not faces or not (memory.get("gate") or {}).get("at_desk", False):
-        return WHOLE
-    height, width = frame.rgb.shape[:2]
-    desk_width = min(1.0, DESK_HEIGHT * DESK_ASPECT * height / width)
-    left = faces[0].box[0] + faces[0].box[2] / 2 - desk_width / 2
-    return min(max(left, 0.0), 1.0 - desk_width), 1.0 - DESK_HEIGHT, desk_width, DESK_HEIGHT
+def _out_of_turn(frame: Frame, last: dict[str, Any], head: Head | None) -> Look | None:
+    rested_s, purse = frame.captured_at - last["ran_at"], _purse(last, frame)
+    if rested_s < PICTURE_S or purse < 1:
+        return None
+    if last["owed"] or (_bent(head) and not last["bent"]):
+        return Look.CLOSE
+    share = changed_share(last["seen"], thumbnail(frame.small)) if purse >= SPARE else 0.0
+    if share > CHANGED_SHARE:
+        return Look(last["next"])
+    return Look.CLOSE if share > MOVED_SHARE and purse >= SPARE_FOR_MOVES else None
 
 
-def nobody_of_late(frame: Frame, memory: Memory) -> bool:
-    """Say whether the object model saw no person a moment ago and the picture has hardly changed since.
+def _bent(head: Head | None) -> bool:
+    return head is not None and head.base_pitch - head.pitch >= BENT_DEGREES
 
-    Its word then still stands, and a cheap second look at each frame is enough until the next one of its own.
+
+def turn_of(memory: Memory) -> int:
+    """Return which of the closer views is next."""
+    return int((memory.get("gate") or {}).get("turn", 0))
+
+
+def person_of_late(frame: Frame, memory: Memory) -> bool | None:
+    """Say whether the object model saw a person a moment ago, if the picture has hardly changed since; else ``None``.
+
+    Its word then still stands, and nothing dearer than a second look is needed until the next one of its own.
     """
     last = memory.get("gate")
-    if last is None or last["person"] or not 0 <= frame.captured_at - last["ran_at"] < NOBODY_REST_S:
-        return False
-    return changed_share(last["seen"], _thumbnail(frame.rgb)) <= STILL_SHARE
+    if last is None or last["person"] is None or not 0 <= frame.captured_at - last["ran_at"] < NOBODY_REST_S:
+        return None
+    still = changed_share(last["seen"], thumbnail(frame.small)) <= STILL_SHARE
+    return bool(last["person"]) if still else None
 
 
-def remember_look(
-    frame: Frame, looked_at: Box, objects: tuple[Detection, ...], memory: Memory, *, faces: int
-) -> Memory:
-    """Return the memory after the object model looked at this region of the frame and found these objects."""
-    doubt_since, at_desk = (memory.get("gate") or {}).get("doubt_since"), looked_at != WHOLE
-    if not _doubtful(objects, faces):
-        doubt_since, at_desk = None, not at_desk
-    elif doubt_since is None:
-        doubt_since = frame.captured_at
-    look = {
+def remember_look(frame: Frame, due: Due, memory: Memory, look: Look, seen: Seen, head: Head | None) -> Memory:
+    """Return the memory after such a look at the frame."""
+    last = memory.get("gate") or {"hands": False, "bent": False, "owed": 0, "turn": 0}
+    doubt, bent = _doubt(look, seen), _bent(head)
+    again = look is Look.CLOSE and doubt is not Look.CLOSE
+    new = seen.hands > last["hands"] or bent > last["bent"] or doubt is Look.CLOSE
+    state = {
         "ran_at": frame.captured_at,
-        "seen": [round(value) for value in _thumbnail(frame.rgb).tolist()],
-        "doubt_since": doubt_since,
-        "at_desk": at_desk,
-        "person": looked_at != WHOLE or any(found.label == "person" for found in objects),
+        "seen": pack(thumbnail(frame.small)),
+        "doubt": doubt,
+        "next": Look.CLOSE if look is Look.WHOLE else Look.WHOLE,
+        # What raised a doubt is looked at once more in the same way; else the next view has its turn.
+        "turn": last["turn"] + again,
+        "owed": OWED if new else max(0, last["owed"] - (look is Look.CLOSE)),
+        "hands": seen.hands,
+        "bent": bent,
+        "purse": _purse_after(last, frame, due),
+        "person": None if look is Look.CLOSE else any(found.label == "person" for found in seen.objects),
     }
-    return {**memory, "gate": look}
+    return {**memory, "gate": state}
 
 
-def changed_share(before: list[int], now: np.ndarray) -> float:
+def _purse_after(last: dict[str, Any], frame: Frame, due: Due) -> float:
+    if "purse" not in last:
+        return PURSE
+    return round(_purse(last, frame) - (not _rested(last, frame, due)), 2)
+
+
+def _purse(last: dict[str, Any], frame: Frame) -> float:
+    """Return how many looks out of turn may be taken by now."""
+    passed_s = max(0.0, frame.captured_at - last["ran_at"])
+    return float(min(PURSE, max(-DEBT, last["purse"]) + passed_s / FILL_S))
+
+
+def pack(picture: np.ndarray) -> str:
+    """Return grey levels, two letters each, as ``changed_share`` takes them."""
+    import numpy as np
+
+    return bytes(np.rint(picture).astype(np.uint8).tolist()).hex()
+
+
+def changed_share(before: str, now: np.ndarray) -> float:
     """Return the share of cells that changed beyond what a gain and an offset common to all of them explain."""
     import numpy as np
 
-    old = np.asarray(before, np.float32)
+    old = np.frombuffer(bytes.fromhex(before), np.uint8).astype(np.float32)
     kept = np.ones(old.shape, bool)
     difference = now - old
     for _ in range(2):  # the second fit leaves out what the first one found moved
@@ -106,15 +181,21 @@ def _light(old: np.ndarray, now: np.ndarray) -> tuple[float, float]:
     return gain, float(now.mean() - gain * old.mean())
 
 
-def _thumbnail(rgb: np.ndarray) -> np.ndarray:
+def thumbnail(rgb: np.ndarray, size: tuple[int, int] = THUMBNAIL) -> np.ndarray:
+    """Return the picture's grey levels at this (width, height), as (width * height,) float32."""
     import cv2
     import numpy as np
 
-    return cv2.cvtColor(shrink(rgb, THUMBNAIL), cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()
+    return cv2.cvtColor(shrink(rgb, size), cv2.COLOR_RGB2GRAY).astype(np.float32).ravel()
 
 
-def _doubtful(objects: tuple[Detection, ...], faces: int) -> bool:
-    """Say whether to look again at once; of several people whose faces show there is no doubt."""
-    phone = any(found.label == "cell phone" and found.score >= DOUBT_SCORES["cell phone"] for found in objects)
-    people = sum(found.label == "person" and found.score >= DOUBT_SCORES["second person"] for found in objects)
-    return phone or people > max(1, faces)
+def _doubt(look: Look, seen: Seen) -> Look | None:
+    """Return how to look again at once, or ``None``; of several people whose faces show there is no doubt.
+
+    What is not held, a closer look has cleared: a badge or a pencil case, for which the next one is early enough.
+    """
+    phones = [one for one in seen.objects if one.label == "cell phone" and one.score >= DOUBT_SCORES["cell phone"]]
+    if any(phone.held or look is Look.WHOLE for phone in phones):
+        return Look.CLOSE
+    people = sum(one.label == "person" and one.score >= DOUBT_SCORES["second person"] for one in seen.objects)
+    return Look.WHOLE if people > max(1, seen.faces) else None

@@ -68,6 +68,8 @@ class _Ear:
         started = perf_counter()
         try:
             facts, self.memory = step()
+        except loading.ModelError:
+            return None  # it has been complained of
         except Exception:
             logger.exception("Sense %s failed on chunk %s", stage, self.chunk.seq)
             return None

@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import tempfile
 import threading
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -25,17 +24,22 @@ from vision.types import Sense
 if TYPE_CHECKING:
     import numpy as np
 
+    from vision.yolo import Yolo
+
 FACE_COUNTER_WEIGHTS = ("face_detection_yunet_2026may.onnx",)
 FACE_EMBEDDER = "dlib_face_recognition_resnet_model_v1.dat"
 SPEECH_DETECTOR, VOICE_ENCODER = "data/silero_vad_16k_sequence.onnx", "pretrained.pt"
+NEAR_ANTISPOOF_WEIGHTS = ("2.7_80x80_MiniFASNetV2.pth",)
+WIDE_ANTISPOOF_WEIGHTS = ("4_0_0_80x80_MiniFASNetV1SE.pth",)
 OBJECT_WEIGHTS = ("yolo26n.pt", "yolov8n-416.onnx", "yolov8n-640.onnx")
 FACE_COUNTER_SCORE = 0.6
-MESH_SCORE = 0.3
+HAND_SCORE = 0.3
 
 logger = logging.getLogger(__name__)
 _local = threading.local()
 _stderr_lock = threading.Lock()
-_image_open_lock = threading.Lock()
+_unloadable: dict[str, str] = {}
+"""By package, why the model that it carries does not work in this process."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ class Availability:
     available: bool
     reason: str
     model: str
+
+
+class ModelError(RuntimeError):
+    """A model that does not work here; it was complained of when it was first wanted."""
 
 
 class Models:
@@ -68,9 +76,14 @@ class Models:
 
     @cached_property
     def face_mesh(self) -> Any:
-        """Face mesh of 478 points with irises; static, so that no face is carried from one picture to the next."""
-        options = {"static_image_mode": True, "max_num_faces": 1, "refine_landmarks": True}
-        return _QuietAtFirst(_build_solution("face_mesh", "FaceMesh", min_detection_confidence=MESH_SCORE, **options))
+        """Face mesh of 478 points with irises (bundled with MediaPipe)."""
+        return _build_face_mesh()
+
+    @cached_property
+    def hands(self) -> Any:
+        """Hands with 21 points each, by the smaller of MediaPipe's two models (bundled); static like the mesh."""
+        options = {"static_image_mode": True, "max_num_hands": 2, "model_complexity": 0}
+        return _QuietAtFirst(_build_solution("hands", "Hands", **options), "multi_hand_landmarks")
 
     @cached_property
     def person_segmentation(self) -> Any:
@@ -78,38 +91,71 @@ class Models:
         return _build_solution("selfie_segmentation", "SelfieSegmentation", model_selection=0)
 
     @cached_property
+    def hand_finder(self) -> Any:
+        """Up to two hands with 21 points each, sure or not, by the smaller of MediaPipe's two models (bundled)."""
+        options = {"static_image_mode": True, "max_num_hands": 2, "model_complexity": 0}
+        solution = _build_solution("hands", "Hands", min_detection_confidence=HAND_SCORE, **options)
+        return _QuietAtFirst(solution, "multi_hand_landmarks")
+
+    @cached_property
     def face_embedder(self) -> Any:
         """dlib's face recognition ResNet; raises where ``identity_availability`` says that something is missing."""
-        import dlib
+        from vision.face_network import FaceNetwork
 
         path = face_embedder_file()
         if path is None:
             raise FileNotFoundError(identity_availability().reason)
-        return dlib.face_recognition_model_v1(str(path))
+        return FaceNetwork(path)
 
-    @cached_property
+    @property
     def speech_detector(self) -> Any:
-        """Silero VAD (bundled with its package), which takes a whole chunk at once."""
-        from silero_vad.sequence_vad import SileroVADSequence
+        """Silero VAD (its weights bundled with its package), which takes a whole chunk at once; raises ModelError."""
+        from vision.voices import SpeechDetector
 
-        return SileroVADSequence(str(_package_file("silero_vad", SPEECH_DETECTOR)))
+        return self._bundled("_speech_detector", "silero_vad", SPEECH_DETECTOR, SpeechDetector)
 
-    @cached_property
+    @property
     def voice_encoder(self) -> Any:
-        """Resemblyzer's voice encoder (its weights bundled with its package)."""
+        """Resemblyzer's voice encoder (its weights bundled with its package); raises ModelError."""
         from vision.voices import VoiceEncoder
 
-        return VoiceEncoder(_package_file("resemblyzer", VOICE_ENCODER))
+        return self._bundled("_voice_encoder", "resemblyzer", VOICE_ENCODER, VoiceEncoder)
+
+    def _bundled(self, name: str, package: str, file: str, build: Callable[[Path], Any]) -> Any:
+        """Return the kept model, or build it; what cannot be built is tried, and complained of, once."""
+        if name not in self.__dict__:
+            if name in self._damaged:
+                raise ModelError(_unloadable[package])
+            path = _package_file(package, file)
+            try:
+                self.__dict__[name] = build(path)
+                _unloadable.pop(package, None)
+            except Exception as error:
+                self._damaged[name] = (path, path.stat().st_mtime_ns)
+                _unloadable[package] = f"The weights {path.name} cannot be loaded."
+                logger.exception("The weights %s cannot be loaded", path.name)
+                raise ModelError(_unloadable[package]) from error
+        return self.__dict__[name]
 
     @property
     def face_counter(self) -> Any | None:
-        """YuNet (Wu et al. 2023) in OpenCV, or ``None`` where its weights are missing."""
+        """YuNet (Wu et al. 2023), or ``None`` where its weights are missing."""
         return self._kept("_face_counter", FACE_COUNTER_WEIGHTS, _build_face_counter)
 
     @property
-    def object_model(self) -> Any | None:
-        """YOLO through ultralytics, or ``None`` where its weights are missing."""
+    def object_model(self) -> Yolo | None:
+        """YOLO, or ``None`` where its weights are missing."""
         return self._kept("_object_model", OBJECT_WEIGHTS, _build_object_model)
+
+    @property
+    def near_antispoof(self) -> Any | None:
+        """MiniFASNet for a face and a little around it, or ``None`` where its weights are missing."""
+        return self._kept("_near_antispoof", NEAR_ANTISPOOF_WEIGHTS, _build_antispoof)
+
+    @property
+    def wide_antispoof(self) -> Any | None:
+        """MiniFASNet for a face and much around it, or ``None`` where its weights are missing."""
+        return self._kept("_wide_antispoof", WIDE_ANTISPOOF_WEIGHTS, _build_antispoof)
 
     def _kept(self, name: str, files: tuple[str, ...], build: Callable[[Path], Any]) -> Any | None:
         """Return the kept model, or build it from the first of these files; ``None`` if missing or damaged."""
@@ -145,12 +191,18 @@ def warm_up(senses: Collection[Sense] = frozenset(Sense)) -> None:
     own = models()
     cold = set(senses) - own.warm
     own.warm |= cold
-    if Sense.FACES in cold:
-        _ = own.face_counter, own.short_range_faces, own.full_range_faces, own.person_segmentation
+    if cold & {Sense.FACES, Sense.LIVENESS}:
+        _ = own.face_counter or own.full_range_faces, own.short_range_faces, own.person_segmentation
     if cold & {Sense.HEAD, Sense.EYES, Sense.MOUTH}:
         _ = own.face_mesh
+    if Sense.HANDS in cold:
+        _ = own.hands
+    if Sense.IDENTITY in cold and identity_availability().available:
+        _ = own.face_mesh, own.face_embedder
     if Sense.OBJECTS in cold:
         _warm_up_objects(own)
+    if Sense.LIVENESS in cold:
+        _ = own.near_antispoof, own.wide_antispoof
     if cold & {Sense.SPEECH, Sense.SPEAKERS}:
         _ = own.speech_detector
     if Sense.SPEAKERS in cold:
@@ -160,10 +212,11 @@ def warm_up(senses: Collection[Sense] = frozenset(Sense)) -> None:
 def _warm_up_objects(own: Models) -> None:
     import numpy as np
 
-    from vision.analyzers import objects
+    from vision import yolo
 
     if own.object_model is not None:
-        objects.detect(np.zeros((64, 64, 3), np.uint8), own.object_model)
+        yolo.detect(np.zeros((64, 64, 3), np.uint8), own.object_model)
+        _ = own.hand_finder
 
 
 def availability() -> dict[Sense, Availability]:
@@ -178,7 +231,10 @@ def availability() -> dict[Sense, Availability]:
         Sense.HEAD: bundled,
         Sense.EYES: bundled,
         Sense.MOUTH: bundled,
+        Sense.HANDS: _packaged(mediapipe, "mediapipe", "MediaPipe hands"),
         Sense.OBJECTS: _objects_availability(),
+        Sense.IDENTITY: identity_availability(),
+        Sense.LIVENESS: _liveness_availability(mediapipe),
         Sense.LEVEL: Availability(True, "Ready.", "levels in dBFS"),
         Sense.SPEECH: _packaged(_installed("silero_vad"), "silero-vad", "Silero VAD"),
         Sense.SPEAKERS: _packaged(_installed("resemblyzer"), "resemblyzer", "Resemblyzer voice encoder"),
@@ -186,8 +242,8 @@ def availability() -> dict[Sense, Availability]:
 
 
 def identity_availability() -> Availability:
-    """Say whether faces can be told apart here; no policy asks for this sense, so it stands beside the others."""
-    for module, package in (("mediapipe", "mediapipe"), ("dlib", "dlib-bin")):
+    """Say whether faces can be told apart here, for exams and for signing in."""
+    for module, package in (("mediapipe", "mediapipe"), ("dlib", "dlib-bin"), ("torch", "torch")):
         if not _installed(module):
             return Availability(False, f"The package {package} is not installed.", "")
     if face_embedder_file() is None:
@@ -216,8 +272,7 @@ def _package_file(package: str, name: str) -> Path:
 
 
 def cap_threads() -> None:
-    """Keep OpenCV, OpenMP and torch to one CPU thread: the workers share the cores among sessions."""
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    """Keep OpenCV and torch to one CPU thread: the workers share the cores among sessions."""
     import cv2
 
     cv2.setNumThreads(1)
@@ -231,24 +286,30 @@ def _installed(package: str) -> bool:
 
 
 def _packaged(installed: bool, package: str, model: str) -> Availability:
-    reason = "Ready." if installed else f"The package {package} is not installed."
-    return Availability(installed, reason, model if installed else "")
+    if not installed:
+        return Availability(False, f"The package {package} is not installed.", "")
+    broken = _unloadable.get(package.replace("-", "_"))
+    return Availability(broken is None, broken or "Ready.", "" if broken else model)
 
 
 def _objects_availability() -> Availability:
-    if not _installed("ultralytics"):
-        return Availability(False, "The package ultralytics is not installed.", "")
     path = weights.find(*OBJECT_WEIGHTS)
     if path is None:
         return Availability(False, "No object-detection weights; fetch them with manage.py fetch_models.", "")
-    return Availability(True, "Ready.", path.name)
+    package = "onnxruntime" if path.suffix == ".onnx" else "ultralytics"
+    return _packaged(_installed(package), package, path.name)
+
+
+def _liveness_availability(mediapipe: bool) -> Availability:
+    """Recordings are told by comparing pictures; prints and screens need weights on top of that."""
+    networks = [weights.find(*files) for files in (NEAR_ANTISPOOF_WEIGHTS, WIDE_ANTISPOOF_WEIGHTS)]
+    model = "comparison of pictures" + (", MiniFASNet" if all(networks) and _installed("torch") else "")
+    return _packaged(mediapipe, "mediapipe", model)
 
 
 def _build_solution(module: str, name: str, **options: Any) -> Any:
     """Build one of MediaPipe's legacy solutions and run it once, with its start-up chatter kept off stderr."""
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    with _quiet_stderr():
+    with _quiet_mediapipe():
         import mediapipe
         import numpy as np
 
@@ -257,56 +318,53 @@ def _build_solution(module: str, name: str, **options: Any) -> Any:
     return solution
 
 
+def _build_face_mesh() -> Any:
+    with _quiet_mediapipe():
+        import numpy as np
+
+        from vision.face_mesh import FaceMesh, Region
+
+        mesh = FaceMesh()
+        mesh.fit(np.zeros((64, 64, 3), np.uint8), Region(32, 32, 64, 0), ())
+    return mesh
+
+
 def _build_face_counter(path: Path) -> Any:
-    import cv2
+    from vision.face_counter import FaceCounter
 
-    return cv2.FaceDetectorYN.create(str(path), "", (256, 192), FACE_COUNTER_SCORE)
+    return FaceCounter(path, FACE_COUNTER_SCORE)
 
 
-def _build_object_model(path: Path) -> Any:
-    """Load YOLO as a bare ultralytics backend: its predictor costs about as much again as the model on a CPU."""
-    config = os.environ.get("PROCTORING_MODELS") or tempfile.gettempdir()
-    if not os.access(config, os.W_OK):
-        config = tempfile.gettempdir()
-    os.environ.setdefault("YOLO_AUTOINSTALL", "False")
-    os.environ.setdefault("YOLO_CONFIG_DIR", config)
-    os.environ.setdefault("YOLO_VERBOSE", "False")
+def _build_antispoof(path: Path) -> Any:
+    """Load MiniFASNet and run it once."""
+    import numpy as np
     import torch
+
+    from vision.minifasnet import SIDE, MiniFASNet
 
     torch.set_num_threads(1)
-    logging.getLogger("ultralytics").setLevel(logging.ERROR)
-    with _own_image_open():
-        return _load_onnx(path) if path.suffix == ".onnx" else _load_torch(path)
+    network = MiniFASNet(path)
+    network.living(np.zeros((SIDE, SIDE, 3), np.uint8))
+    return network
 
 
-def _load_onnx(path: Path) -> Any:
-    import onnxruntime
-    import torch
-    from ultralytics.nn.backends.onnx import ONNXBackend
+def _build_object_model(path: Path) -> Yolo:
+    from vision import yolo
 
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return ONNXBackend(str(path), torch.device("cpu"), session_options=options)
-
-
-def _load_torch(path: Path) -> Any:
-    import torch
-    from ultralytics.nn.autobackend import AutoBackend
-
-    return AutoBackend(model=str(path), device=torch.device("cpu"), verbose=False).eval()
+    return yolo.load(path)
 
 
 class _QuietAtFirst:
-    """A face mesh whose C++ code may warn about itself at the first face it sees, and is heard from then on."""
+    """A solution whose C++ code may warn about itself at the first thing it finds, and is heard from then on."""
 
-    def __init__(self, solution: Any) -> None:
-        self._solution = solution
+    def __init__(self, solution: Any, finds: str) -> None:
+        self._solution, self._finds = solution, finds
 
     def process(self, rgb: np.ndarray) -> Any:
         """Return what the solution finds in the (height, width, 3) uint8 picture."""
         with _quiet_stderr():
             found = self._solution.process(rgb)
-        if found.multi_face_landmarks:
+        if getattr(found, self._finds):
             self.process = self._solution.process  # type: ignore[method-assign]
         return found
 
@@ -316,16 +374,12 @@ class _QuietAtFirst:
 
 
 @contextmanager
-def _own_image_open() -> Iterator[None]:
-    """Keep Pillow's ``open``: ultralytics swaps it for one that wants to install a package at an unknown picture."""
-    from PIL import Image
-
-    with _image_open_lock:
-        kept = Image.open
-        try:
-            yield
-        finally:
-            Image.open = kept
+def _quiet_mediapipe() -> Iterator[None]:
+    """Keep the start-up chatter of MediaPipe, which is imported inside, off stderr."""
+    os.environ.setdefault("GLOG_minloglevel", "2")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with _quiet_stderr():
+        yield
 
 
 @contextmanager

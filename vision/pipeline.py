@@ -7,26 +7,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from time import perf_counter
 from typing import Any, TypeVar
 
-from vision import gate, loading
-from vision.analyzers import camera, faces, gaze, objects
-from vision.types import (
-    Camera,
-    Condition,
-    Detection,
-    Due,
-    Eyes,
-    Face,
-    Frame,
-    Head,
-    Lids,
-    Memory,
-    Mouth,
-    Observation,
-    Sense,
-)
+from vision import gate, hand_gate, loading
+from vision.analyzers import antispoof, camera, faces, gaze, hands, likeness, liveness, objects, posters, tracks
+from vision.analyzers.faces import FoundFace
+from vision.types import Condition, Due, Face, Frame, Head, Memory, Observation, Sense
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,90 +34,166 @@ def analyze(frame: Frame, due: Due, memory: Memory) -> tuple[Observation, Memory
     return look.observation(), look.memory
 
 
+NEEDED_BY_OTHERS = {
+    "camera": Sense.CAMERA,
+    "faces": Sense.FACES,
+    "head": Sense.HEAD,
+    "eyes": Sense.EYES,
+    "lids": Sense.EYES,
+    "mouth": Sense.MOUTH,
+}
+"""Facts that are found where another sense needs them as well, and told only where their own is switched on."""
+
+
+MEMORY_VERSION = 3
+KEPT_OF_OTHER_VERSIONS = ("usual",)
+"""Of what another version of this program remembered only the calibration, which was there before any picture."""
+
+
+def _readable(memory: Memory) -> Memory:
+    if memory.get("version") == MEMORY_VERSION:
+        return dict(memory)
+    kept = {name: memory[name] for name in KEPT_OF_OTHER_VERSIONS if name in memory}
+    return {"version": MEMORY_VERSION, **kept}
+
+
 class _Look:
-    """The facts of one frame as they come together."""
+    """The facts of one frame as they come together, by their names in an observation."""
 
     def __init__(self, frame: Frame, due: Due, memory: Memory) -> None:
-        self.frame, self.due, self.memory = frame, due, dict(memory)
+        self.frame, self.due, self.memory = frame, due, _readable(memory)
+        self.facts: dict[str, Any] = {}
         self.timings_ms: dict[str, float] = {}
-        self.camera: Camera | None = None
-        self.faces: tuple[Face, ...] | None = None
-        self.head: Head | None = None
-        self.eyes: Eyes | None = None
-        self.lids: Lids | None = None
-        self.mouth: Mouth | None = None
-        self.objects: tuple[Detection, ...] | None = None
-        self.person_share: float | None = None
+        self.living: tuple[Face, ...] | None = None
+        """The faces that are no pictures on a wall, ``None`` where they were not examined."""
+        self.somebody = False
+        """Whether the object model saw somebody a moment ago, without a face, who has hardly moved since."""
+
+    @property
+    def faces(self) -> tuple[Face, ...] | None:
+        """The faces, ``None`` where they were not examined."""
+        return self.facts.get("faces")
 
     def run(self) -> None:
         """Examine what is due, cheapest first; an unusable picture is examined no further."""
-        senses = self.due.senses
         # Whoever does not want to be told of the camera must still not be accused in the dark.
-        self.camera = self._remembering("camera", lambda: camera.analyze(self.frame, self.memory))
-        if self.camera is None or self.camera.condition is not Condition.OK:
+        seen = self._remembering("camera", lambda: camera.analyze(self.frame, self.memory))
+        self.facts["camera"] = seen
+        if seen is None or seen.condition is not Condition.OK:
             return
         self._look_at_faces()
-        if Sense.OBJECTS in senses:
+        if self._wants(Sense.LIVENESS) and self.faces is not None:
+            self._look_for_life(self.living or ())
+        if self._wants(Sense.OBJECTS):
             self._look_for_objects()
-        if self.faces == () and self.objects is None and self.person_share is None:
-            self.person_share = self._guarded("person", lambda: objects.person_share(self.frame.rgb, loading.models()))
+        unsure = self.facts.get("objects") is None and "person_share" not in self.facts
+        if self.living == () and unsure and not self.somebody:
+            self.facts["person_share"] = self._person_share()
 
     def observation(self) -> Observation:
         """Return the facts; a sense that is switched off is left out even where another one needed it."""
-        senses = self.due.senses
-        return Observation(
-            seq=self.frame.seq,
-            captured_at=self.frame.captured_at,
-            camera=self.camera if Sense.CAMERA in senses else None,
-            faces=self.faces if Sense.FACES in senses else None,
-            head=self.head if Sense.HEAD in senses else None,
-            eyes=self.eyes if Sense.EYES in senses else None,
-            lids=self.lids if Sense.EYES in senses else None,
-            mouth=self.mouth if Sense.MOUTH in senses else None,
-            objects=self.objects,
-            person_share=self.person_share,
-            timings_ms=self.timings_ms,
-        )
+        told = {
+            name: value
+            for name, value in self.facts.items()
+            if name not in NEEDED_BY_OTHERS or NEEDED_BY_OTHERS[name] in self.due.senses
+        }
+        return Observation(self.frame.seq, self.frame.captured_at, **told, timings_ms=self.timings_ms)
+
+    def _wants(self, *senses: Sense) -> bool:
+        return not self.due.senses.isdisjoint(senses)
 
     def _look_at_faces(self) -> None:
-        mesh_wanted = bool(self.due.senses & {Sense.HEAD, Sense.EYES, Sense.MOUTH})
-        if not mesh_wanted and Sense.FACES not in self.due.senses:
+        wants_mesh = self._wants(Sense.HEAD, Sense.EYES, Sense.MOUTH)
+        compares = self._wants(Sense.IDENTITY) and bool(self.due.enrolled)
+        if not (wants_mesh or compares or self._wants(Sense.FACES, Sense.HANDS, Sense.LIVENESS)):
             return
         found = self._remembering("faces", lambda: faces.analyze(self.frame, self.memory, loading.models()))
         if found is None:
             return
-        self.faces = tuple(one.face for one in found)
-        if found and mesh_wanted:
-            looks = self._remembering("gaze", lambda: gaze.analyze(self.frame, self.memory, found, loading.models()))
-            if looks is not None:
-                self.head, self.eyes, self.lids, self.mouth = looks.head, looks.eyes, looks.lids, looks.mouth
+        seen = tuple(one.face for one in found)
+        at = self.frame.captured_at
+        seen = self._remembering("faces", lambda: tracks.analyze(seen, at, self.memory)) or seen
+        seen = self._remembering("faces", lambda: posters.analyze(self.frame, seen, self.memory)) or seen
+        self.facts["faces"] = seen
+        self.living = tuple(face for face in seen if not posters.is_picture(face))
+        living = tuple(one for one, face in zip(found, seen, strict=True) if not posters.is_picture(face))
+        if living and wants_mesh:
+            self._look_at_mesh(living)
+        if compares:
+            self._compare(living)
+        if living and self._wants(Sense.HANDS):
+            self._look_for_hands(living)
+
+    def _look_at_mesh(self, found: tuple[FoundFace, ...]) -> None:
+        looks = self._remembering("gaze", lambda: gaze.analyze(self.frame, self.memory, found, loading.models()))
+        if looks is not None:
+            self.facts |= {"head": looks.head, "eyes": looks.eyes, "lids": looks.lids, "mouth": looks.mouth}
+
+    def _compare(self, found: tuple[FoundFace, ...]) -> None:
+        head: Head | None = self.facts.get("head")
+        self.facts["identity"] = self._remembering(
+            "identity", lambda: likeness.analyze(self.frame, self.memory, found, head, self.due, loading.models())
+        )
+
+    def _look_for_hands(self, found: tuple[FoundFace, ...]) -> None:
+        face = found[0].face.box
+        if not self._guarded("hands", lambda: hand_gate.is_due(self.frame, self.memory, face)):
+            return
+        seen = self._remembering("hands", lambda: hands.analyze(self.frame, self.memory, found, loading.models()))
+        self.facts["hands"] = seen
+        if seen is not None:
+            self._remember("hands", lambda: hand_gate.remember_look(self.frame, seen, self.memory, face))
+
+    def _look_for_life(self, found: tuple[Face, ...]) -> None:
+        self.facts["liveness"] = self._remembering(
+            "liveness", lambda: liveness.analyze(self.frame, self.memory, face=bool(found))
+        )
+        self.facts["live_looks"] = self._remembering(
+            "liveness", lambda: antispoof.analyze(self.frame, self.memory, found, loading.models())
+        )
 
     def _look_for_objects(self) -> None:
-        doubt = self.faces == ()
-        if doubt and self._still_nobody():
+        if self.living == () and self._is_settled():
             return
-        if not self._guarded("gate", lambda: doubt or gate.objects_due(self.frame, self.due, self.memory)):
-            return
-        region = self._guarded("gate", lambda: gate.region(self.frame, self.faces, self.memory)) or gate.WHOLE
-        self.objects = self._remembering(
-            "objects", lambda: objects.analyze(self.frame, self.memory, loading.models(), region)
+        head: Head | None = self.facts.get("head")
+        look = self._guarded(
+            "gate", lambda: gate.due_look(self.frame, self.due, self.memory, faces=self.living, head=head)
         )
-        if self.objects is not None:
-            found, count = self.objects, len(self.faces or ())
-            memory = self._guarded(
-                "gate", lambda: gate.remember_look(self.frame, region, found, self.memory, faces=count)
-            )
-            self.memory = memory or self.memory
+        if look is None:
+            return
+        seen = self._remembering(
+            "objects", lambda: objects.analyze(self.frame, self.memory, loading.models(), look, self.living or ())
+        )
+        if seen is not None:
+            self.facts |= {"objects": seen.objects, "looked_at": seen.part}
+            around = self._but_for_pictures(seen)
+            self._remember("gate", lambda: gate.remember_look(self.frame, self.due, self.memory, look, around, head))
 
-    def _still_nobody(self) -> bool:
-        """Between two looks of the object model at an empty seat, let the segmentation agree; if it doubts, look."""
-        if not self._guarded("gate", lambda: gate.nobody_of_late(self.frame, self.memory)):
-            return False
-        share = self._guarded("person", lambda: objects.person_share(self.frame.rgb, loading.models()))
+    def _but_for_pictures(self, seen: gate.Seen) -> gate.Seen:
+        """Return what was seen less the people that posters show: nobody has to look again for their sake."""
+        shown = self._pictures()
+        objects = (one for one in seen.objects if one.label != "person" or not posters.shows(one.box, shown))
+        return replace(seen, objects=tuple(objects)) if shown else seen
+
+    def _pictures(self) -> tuple[Face, ...]:
+        return tuple(face for face in self.faces or () if posters.is_picture(face))
+
+    def _is_settled(self) -> bool:
+        """Between two looks of the object model, where no face shows: say whether its last word still stands.
+
+        At an empty seat the segmentation must agree; if it doubts, look. Who turned away is still there.
+        """
+        self.somebody = bool(person := self._guarded("gate", lambda: gate.person_of_late(self.frame, self.memory)))
+        if person is not False:
+            return self.somebody
+        share = self._person_share()
         if share is None or share >= EMPTY_SHARE:
             return False
-        self.person_share = share
+        self.facts["person_share"] = share
         return True
+
+    def _person_share(self) -> float | None:
+        return self._guarded("person", lambda: objects.person_share(self.frame.rgb, loading.models(), self._pictures()))
 
     def _remembering(self, stage: str, step: Callable[[], tuple[T, Memory]]) -> T | None:
         outcome = self._guarded(stage, step)
@@ -137,6 +201,9 @@ class _Look:
             return None
         facts, self.memory = outcome
         return facts
+
+    def _remember(self, stage: str, step: Callable[[], Memory]) -> None:
+        self.memory = self._guarded(stage, step) or self.memory
 
     def _guarded(self, stage: str, step: Callable[[], T]) -> T | None:
         """Run one step, add its time to its stage, and log instead of raising."""

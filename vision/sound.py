@@ -110,8 +110,12 @@ def decode_sound(data: bytes) -> np.ndarray:
 def _resampled(data: bytes) -> Iterator[np.ndarray]:
     from av.audio.resampler import AudioResampler
 
-    resampler, length_s = AudioResampler(format="flt", layout="mono", rate=RATE), 0.0
+    resampler, form, length_s = AudioResampler(format="flt", layout="mono", rate=RATE), None, 0.0
     for frame in _frames(data):
+        if form is not None and form != (frame.sample_rate, frame.layout.name):  # it may change within a stream
+            yield from (part.to_ndarray() for part in resampler.resample(None))
+            resampler = AudioResampler(format="flt", layout="mono", rate=RATE)
+        form = (frame.sample_rate, frame.layout.name)
         _refuse_numbers(SoundHeader("", None, frame.sample_rate, len(frame.layout.channels)))
         length_s += frame.samples / frame.sample_rate
         if length_s > LONGEST_S + 1:

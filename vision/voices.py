@@ -1,4 +1,7 @@
-"""Resemblyzer's voice encoder: its network and its spectrogram, without the libraries that it would bring along."""
+"""The networks that listen: Silero's for speech, Resemblyzer's for voices.
+
+The latter with its spectrogram, but without the libraries that it would bring along.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,28 @@ FRAMES = 160
 """The network was trained on 1.6 s: shorter sound is filled up with silence."""
 
 SIZE, LAYERS = 256, 3
+STATE = 256
+
+
+class SpeechDetector:
+    """Says how likely each 32 ms of sound are speech (Silero VAD), from where it stood after the sound before."""
+
+    def __init__(self, path: Path) -> None:
+        from silero_vad.sequence_vad import SileroVADSequence
+
+        self._model = SileroVADSequence(str(path))
+
+    def likelihood(self, samples: np.ndarray, state: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return (steps,) likelihoods for (n,) float32 sound at 16 kHz, and the (256,) float32 state afterwards."""
+        from silero_vad.sequence_vad import RATE_CONFIG, frame_blocks
+
+        hidden, cell = np.zeros(STATE, np.float32).reshape(2, 1, 1, -1) if state is None else state.reshape(2, 1, 1, -1)
+        parts = [np.zeros(0, np.float32)]
+        for block in frame_blocks(samples, *RATE_CONFIG[RATE], self._model.max_frames):
+            inputs = {"input": block, "h": hidden, "c": cell}
+            likely, hidden, cell = self._model.session.run(["speech_probs", "hn", "cn"], inputs)
+            parts.append(likely.ravel())
+        return np.concatenate(parts), np.concatenate([hidden.ravel(), cell.ravel()])
 
 
 class VoiceEncoder:

@@ -56,6 +56,10 @@ class FetchResult:
 
 ULTRALYTICS = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 OPENCV_ZOO = "https://github.com/opencv/opencv_zoo/raw/47534e27c9851bb1128ccc0102f1145e27f23f98/models"
+MINIVISION = (
+    "https://github.com/minivision-ai/Silent-Face-Anti-Spoofing/raw/f679b7c96ad407d1114182847d3e0c20619a76d0"
+    "/resources/anti_spoof_models"
+)
 WEIGHTS: tuple[Weight, ...] = (
     Weight(
         name="yolo26n.pt",
@@ -73,6 +77,24 @@ WEIGHTS: tuple[Weight, ...] = (
         url=f"{OPENCV_ZOO}/face_detection_yunet/face_detection_yunet_2026may.onnx",
         licence="MIT (OpenCV Zoo, YuNet)",
         purpose="counting faces",
+        default=True,
+    ),
+    Weight(
+        name="2.7_80x80_MiniFASNetV2.pth",
+        sha256="a5eb02e1843f19b5386b953cc4c9f011c3f985d0ee2bb9819eea9a142099bec0",
+        size=1_849_453,
+        url=f"{MINIVISION}/2.7_80x80_MiniFASNetV2.pth",
+        licence="Apache-2.0 (minivision, Silent-Face-Anti-Spoofing)",
+        purpose="telling prints and screens from living faces, near",
+        default=True,
+    ),
+    Weight(
+        name="4_0_0_80x80_MiniFASNetV1SE.pth",
+        sha256="84ee1d37d96894d5e82de5a57df044ef80a58be2b218b5ed7cdfd875ec2f5990",
+        size=1_856_130,
+        url=f"{MINIVISION}/4_0_0_80x80_MiniFASNetV1SE.pth",
+        licence="Apache-2.0 (minivision, Silent-Face-Anti-Spoofing)",
+        purpose="telling prints and screens from living faces, wide",
         default=True,
     ),
     Weight(

@@ -94,7 +94,7 @@ class RegisterView(PublicView):
             "full_name": "Candidate One",
             "language": "bn",
             "external_id": "2026-0417",
-            "consents": [{"purpose": "proctoring", "version": 1}],
+            "consents": [{"purpose": "proctoring", "version": 3}],
         },
         answer=SignedInSerializer,
         gets=SIGNED_IN,

@@ -25,14 +25,14 @@ CONSENTS = {
     "current": [
         {
             "purpose": "proctoring",
-            "version": 1,
+            "version": 3,
             "title": "Being watched during an exam",
             "text": "While you sit a proctored exam, your camera, your microphone and …",
             "agreed": True,
             "agreed_at": "2026-03-02T09:00:00Z",
         }
     ],
-    "history": [{"purpose": "proctoring", "version": 1, "given_at": "2026-03-02T09:00:00Z", "withdrawn_at": None}],
+    "history": [{"purpose": "proctoring", "version": 3, "given_at": "2026-03-02T09:00:00Z", "withdrawn_at": None}],
 }
 
 
@@ -102,7 +102,7 @@ class ConsentsView(APIView):
         says="Only the current version can be agreed to (409, `outdated_text`). Withdrawing ends consent to every "
         "version of that purpose; for `face` it deletes the enrolled face.",
         request=ConsentDecisionSerializer,
-        sends={"purpose": "proctoring", "version": 1, "agree": True},
+        sends={"purpose": "proctoring", "version": 3, "agree": True},
         answer=ConsentsSerializer,
         gets=CONSENTS,
     )

@@ -92,7 +92,8 @@ class MyFaceView(APIView):
         "Enrol my face",
         tag="accounts",
         says="One clear face that looks straight ahead, as a file or in base64; it takes the place of an earlier one. "
-        "The picture is not kept. Needs consent of purpose `face` (409, `consent_required`). A picture that will not "
+        "One small picture of the head is kept, encrypted, if the text agreed to says so. Needs consent of purpose "
+        "`face` (409, `consent_required`). A picture that will not "
         "do is answered with 422 and what to do better: `no_face`, `several_faces`, `too_small`, `cut_off`, `covered`, "
         "`dark`, `bright`, `blurred`, `turned`, `different_people`.",
         request={"application/json": FaceSerializer, MULTIPART: FaceSerializer},

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from accounts.consents import give_consent
+from accounts.consents import current_text, give_consent
 from accounts.face import enrol_face
 from accounts.models import AuditEvent, FaceEnrolment, User
 from accounts.tests.client import client_of
@@ -21,7 +21,7 @@ def make_person(email: str = "ada@example.com", *, consent: bool = True) -> User
     """Make a user who agreed to the use of their face."""
     user = User.objects.create_user(email, PASSWORD, full_name="Ada Rahman")
     if consent:
-        give_consent(user=user, purpose="face", version=1)
+        give_consent(user=user, purpose="face", version=current_text("face").version)
     return user
 
 

@@ -25,7 +25,7 @@ def decide(user: User, purpose: str = "proctoring", *, agree: bool = True, **fie
     return client_of(user).post(CONSENTS, {"purpose": purpose, "agree": agree, **fields})
 
 
-def publish(purpose: str = "proctoring", version: int = 2) -> ConsentText:
+def publish(purpose: str = "proctoring", version: int = 4) -> ConsentText:
     words = {"title": "New", "text": "New text", "title_bn": "নতুন", "text_bn": "নতুন লেখা"}
     return ConsentText.objects.create(purpose=purpose, version=version, **words)
 
@@ -34,14 +34,14 @@ def test_it_shows_the_current_texts_and_what_was_agreed_to(ada):
     publish(version=10)
     publish(version=9)
     body = client_of(ada).get(CONSENTS).json()
-    assert [(text["purpose"], text["version"]) for text in body["current"]] == [("proctoring", 10), ("face", 1)]
+    assert [(text["purpose"], text["version"]) for text in body["current"]] == [("proctoring", 10), ("face", 3)]
     assert {text["agreed"] for text in body["current"]} == {False}
     assert body["history"] == []
 
 
 def test_it_shows_the_texts_in_the_readers_language(ada):
     texts = {language: client_of(ada, language).get(CONSENTS).json()["current"][0] for language in ("en", "bn", "fr")}
-    stored = ConsentText.objects.get(purpose="proctoring")
+    stored = ConsentText.objects.get(purpose="proctoring", version=3)
     assert (texts["en"]["title"], texts["en"]["text"]) == (stored.title, stored.text)
     assert (texts["bn"]["title"], texts["bn"]["text"]) == (stored.title_bn, stored.text_bn)
     assert texts["fr"] == texts["en"]
@@ -51,9 +51,9 @@ def test_it_shows_the_texts_in_the_readers_language(ada):
 
 def test_agreeing_twice_is_agreeing_once(ada):
     with time_machine.travel(NOW, tick=False):
-        answer = decide(ada, version=1)
+        answer = decide(ada, version=3)
     assert answer.status_code == 200, answer.json()
-    assert decide(ada, version=1).json() == answer.json()
+    assert decide(ada, version=3).json() == answer.json()
     current = answer.json()["current"][0]
     assert (current["agreed"], current["agreed_at"]) == (True, "2026-03-02T09:00:00Z")
     consent = Consent.objects.get()
@@ -62,55 +62,55 @@ def test_agreeing_twice_is_agreeing_once(ada):
 
 def test_only_the_current_version_can_be_agreed_to(ada):
     publish()
-    for version in (1, 3):
+    for version in (3, 5):
         answer = decide(ada, version=version)
         assert answer.status_code == 409
         assert answer.json()["code"] == "outdated_text"
-        assert "Version 2" in answer.json()["detail"]
+        assert "Version 4" in answer.json()["detail"]
     assert not Consent.objects.exists()
-    assert decide(ada, version=2).status_code == 200
+    assert decide(ada, version=4).status_code == 200
 
 
 def test_consent_holds_for_the_current_version_only_and_costs_one_query(ada, django_assert_num_queries):
     bob = ensure_user(email="bob@example.com", role=Role.CANDIDATE)[0]
-    give_consent(user=ada, purpose=PROCTORING, version=1)
+    give_consent(user=ada, purpose=PROCTORING, version=3)
     with django_assert_num_queries(1):
         assert has_consent(user=ada, purpose=PROCTORING)
     assert not has_consent(user=ada, purpose=FACE)
     assert not has_consent(user=bob, purpose=PROCTORING)
     publish()
     assert not has_consent(user=ada, purpose=PROCTORING)
-    give_consent(user=ada, purpose=PROCTORING, version=2)
+    give_consent(user=ada, purpose=PROCTORING, version=4)
     assert has_consent(user=ada, purpose=PROCTORING)
 
 
 def test_withdrawing_ends_every_version_and_agreeing_again_starts_anew(ada):
     with time_machine.travel(NOW, tick=False) as clock:
-        decide(ada, version=1)
+        decide(ada, version=3)
         publish()
         clock.move_to(NOW + timedelta(minutes=30))
-        decide(ada, version=2)
+        decide(ada, version=4)
         clock.move_to(NOW + timedelta(hours=1))
         answer = decide(ada, agree=False)
         assert answer.status_code == 200
         assert not has_consent(user=ada, purpose=PROCTORING)
         assert set(Consent.objects.values_list("withdrawn_at", flat=True)) == {NOW + timedelta(hours=1)}
         clock.move_to(NOW + timedelta(hours=2))
-        assert decide(ada, agree=False, version=1).status_code == 200  # again, and nothing happens
+        assert decide(ada, agree=False, version=3).status_code == 200  # again, and nothing happens
         assert set(Consent.objects.values_list("withdrawn_at", flat=True)) == {NOW + timedelta(hours=1)}
-        body = decide(ada, version=2).json()
+        body = decide(ada, version=4).json()
     assert has_consent(user=ada, purpose=PROCTORING)
     first, later = NOW.strftime("%Y-%m-%dT%H:%M:%SZ"), "2026-03-02T10:00:00Z"
     assert [(row["version"], row["given_at"], row["withdrawn_at"]) for row in body["history"]] == [
-        (2, "2026-03-02T11:00:00Z", None),
-        (2, "2026-03-02T09:30:00Z", later),
-        (1, first, later),
+        (4, "2026-03-02T11:00:00Z", None),
+        (4, "2026-03-02T09:30:00Z", later),
+        (3, first, later),
     ]
 
 
 def test_a_clock_that_runs_behind_does_not_keep_anybody_from_withdrawing(ada):
     with time_machine.travel(NOW, tick=False) as clock:
-        give_consent(user=ada, purpose=PROCTORING, version=1)
+        give_consent(user=ada, purpose=PROCTORING, version=3)
         clock.move_to(NOW - timedelta(seconds=2))
         assert withdraw_consent(user=ada, purpose=PROCTORING) == 1
     assert Consent.objects.get().withdrawn_at == NOW
@@ -119,7 +119,7 @@ def test_a_clock_that_runs_behind_does_not_keep_anybody_from_withdrawing(ada):
 def test_without_consent_to_it_the_face_is_gone(ada):
     bob = ensure_user(email="bob@example.com", role=Role.CANDIDATE)[0]
     for user in (ada, bob):
-        give_consent(user=user, purpose=FACE, version=1)
+        give_consent(user=user, purpose=FACE, version=3)
         FaceEnrolment.objects.create(user=user, embedding=b"x", model="m")
     decide(ada, agree=False)  # another purpose
     assert FaceEnrolment.objects.count() == 2
@@ -132,8 +132,8 @@ def test_without_consent_to_it_the_face_is_gone(ada):
 
 def test_the_history_is_ones_own_and_has_an_end(ada):
     bob = ensure_user(email="bob@example.com", role=Role.CANDIDATE)[0]
-    give_consent(user=bob, purpose=FACE, version=1)
-    text = ConsentText.objects.get(purpose="proctoring")
+    give_consent(user=bob, purpose=FACE, version=3)
+    text = ConsentText.objects.get(purpose="proctoring", version=3)
     Consent.objects.bulk_create(Consent(user=ada, text=text, given_at=NOW, withdrawn_at=NOW) for _n in range(120))
     body = client_of(ada).get(CONSENTS).json()
     assert len(body["history"]) == 100
@@ -162,6 +162,15 @@ def test_it_names_the_field_that_cannot_be_used(ada, body, field):
     assert answer.status_code == 400
     assert field in answer.json()["fields"]
     assert not Consent.objects.exists()
+
+
+def test_the_text_names_who_watches_live_and_the_voice_that_is_learnt():
+    text = ConsentText.objects.get(purpose="proctoring", version=2)
+    for words in (text.text, text.text_bn):
+        paragraphs = [paragraph.partition(". ")[0].partition("। ")[0] for paragraph in words.split("\n\n")[1:]]
+        assert len(paragraphs) == len(set(paragraphs)) == 7
+    assert "may see on a screen" in text.text and "describes your voice" in text.text
+    assert "সরাসরি" in text.text_bn and "কণ্ঠের" in text.text_bn
 
 
 def test_nobody_reads_or_agrees_before_signing_in():

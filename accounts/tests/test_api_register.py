@@ -87,7 +87,7 @@ def test_it_never_grants_more_than_candidate(asked):
 
 
 def test_it_takes_a_form_with_consents_as_json():
-    form = {**ADA, "consents": json.dumps([{"purpose": "proctoring", "version": 1}])}
+    form = {**ADA, "consents": json.dumps([{"purpose": "proctoring", "version": 3}])}
     answer = client_of().post(REGISTER, form, format="multipart")
     assert answer.status_code == 201, answer.json()
     assert list(Consent.objects.values_list("user__email", "text__purpose")) == [("ada@example.com", "proctoring")]
@@ -102,10 +102,10 @@ def test_it_refuses_a_form_whose_consents_cannot_be_read(consents):
 
 
 def test_it_records_what_was_agreed_to_or_registers_nobody():
-    texts = [{"purpose": "proctoring", "version": 1}, {"purpose": "face", "version": 1}]
+    texts = [{"purpose": "proctoring", "version": 3}, {"purpose": "face", "version": 3}]
     assert register(consents=texts).status_code == 201
     assert Consent.objects.count() == 2
-    refused = register(email="bob@example.com", consents=[{"purpose": "proctoring", "version": 2}])
+    refused = register(email="bob@example.com", consents=[{"purpose": "proctoring", "version": 1}])
     assert refused.status_code == 409
     assert refused.json()["code"] == "outdated_text"
     assert not User.objects.filter(email="bob@example.com").exists()
@@ -277,8 +277,15 @@ def test_an_outdated_text_tells_that_there_is_no_account_and_so_is_counted():
 
 
 def test_the_texts_are_there_from_the_first_migration_on():
-    texts = {text.purpose: text for text in ConsentText.objects.filter(version=1)}
-    assert set(texts) == {"proctoring", "face"}
+    texts = {(text.purpose, text.version): text for text in ConsentText.objects.all()}
+    assert {known: (text.in_exams, text.keeps_picture) for known, text in texts.items()} == {
+        ("proctoring", 1): (False, False),
+        ("proctoring", 2): (False, False),
+        ("proctoring", 3): (False, True),
+        ("face", 1): (False, False),
+        ("face", 2): (True, False),
+        ("face", 3): (True, True),
+    }
     for text in texts.values():
         assert "your institution's rules" in text.text.replace("\n", " ")
         assert "প্রতিষ্ঠানের নিয়ম" in text.text_bn

@@ -7,7 +7,7 @@ import pytest
 from django.core.cache import cache
 from django.urls import reverse
 
-from accounts.models import AuditEvent, Candidate, Role, User
+from accounts.models import AuditEvent, Candidate, ConsentText, Role, User
 from accounts.services import ensure_user, set_role, set_roles
 from accounts.tests.client import client_of
 from accounts.tokens import issue_tokens
@@ -297,8 +297,9 @@ def test_consent_texts_are_published_as_the_next_version_and_never_changed(boss,
     words = {"purpose": "face", "title": "New", "text": "New text", "title_bn": "নতুন", "text_bn": "নতুন লেখা"}
     assert client.post(reverse("admin:accounts_consenttext_add"), words).status_code == 302
     body = client_of(boss).get("/api/v1/auth/me/consents").json()
-    assert [(text["purpose"], text["version"]) for text in body["current"]] == [("proctoring", 1), ("face", 2)]
-    assert audit() == [("consent_text_published", "boss@example.com", None, {"purpose": "face", "version": 2})]
+    assert [(text["purpose"], text["version"]) for text in body["current"]] == [("proctoring", 3), ("face", 4)]
+    assert audit() == [("consent_text_published", "boss@example.com", None, {"purpose": "face", "version": 4})]
+    assert ConsentText.objects.get(purpose="face", version=4).in_exams is False  # as long as nobody says so
     for name in ("consenttext", "consent", "auditevent"):
         assert client.get(reverse(f"admin:accounts_{name}_changelist")).status_code == 200
     for name in ("consent", "auditevent"):

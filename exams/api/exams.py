@@ -64,6 +64,7 @@ STAFF_EXAMPLE = {
     "max_attempts": 1,
     "mail_when_high": True,
     "candidate_sees": "scores",
+    "appeal_days": 7,
     "owner": {
         "id": "5a0f6f0e-0d5f-4b39-8b5d-6a0a3f6f9e21",
         "email": "teacher@example.com",
@@ -196,6 +197,7 @@ class ExamDetailsSerializer(serializers.ModelSerializer):
             "max_attempts",
             "mail_when_high",
             "candidate_sees",
+            "appeal_days",
             "owner",
         )
         extra_kwargs = {

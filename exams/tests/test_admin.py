@@ -27,6 +27,7 @@ def form(exam: Exam | None = None, **fields: object) -> dict[str, object]:
         "title": "Geometry",
         "duration_minutes": "45",
         "candidate_sees": "scores",
+        "appeal_days": "7",
         "problems-TOTAL_FORMS": "0",
         "problems-INITIAL_FORMS": "0",
         "policies-TOTAL_FORMS": str(versions),
@@ -185,9 +186,11 @@ def test_it_assigns_candidates_found_by_name(client, teacher, exam):
 def test_it_keeps_for_whom_an_exam_is_and_what_candidates_see(client, teacher, exam):
     client.force_login(teacher)
     sent = {"open_to_all": "on", "max_attempts": "2", "candidate_sees": "nothing", "mail_when_high": "on"}
+    sent["appeal_days"] = "14"
     assert client.post(page(exam), form(exam, **sent)).status_code == 302
     exam.refresh_from_db()
     assert (exam.open_to_all, exam.max_attempts, exam.candidate_sees) == (True, 2, "nothing")
+    assert exam.appeal_days == 14
     assert exam.mail_when_high is True
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from accounts import face_worker
 from exams import check_pictures
-from exams.check_pictures import CheckPictures, UnusablePicture, examine
+from exams.check_pictures import CheckPictures, Examined, UnusablePicture, examine
 from exams.policy import Policy
 from exams.system_check import judge_check, usual_pose
 from vision.decoding import decode_picture, encode_jpeg
@@ -33,7 +33,7 @@ def grey(level):
     ids=["one", "two", "dark", "covered"],
 )
 def test_the_server_sees_for_itself_and_bars_nobody_by_what_it_sees(picture, faces, findings):
-    examined = examine(TOLD, CheckPictures(camera=picture()))
+    examined = examine(TOLD, CheckPictures(camera=picture())).measured
     assert (examined["camera"]["faces"], examined["camera"]["seen_by_server"]) == (faces, True)
     assert judge_check(examined, Policy()) == findings
     assert TOLD["camera"]["faces"] == 7
@@ -42,7 +42,7 @@ def test_the_server_sees_for_itself_and_bars_nobody_by_what_it_sees(picture, fac
 def test_it_measures_how_somebody_looks_at_each_point_whatever_their_browser_says():
     told = TOLD | {"calibration": POINTS}
     pictures = CheckPictures(points=(*[encode_jpeg(one_man())] * 3, grey(128), None))
-    points = examine(told, pictures)["calibration"]["points"]
+    points = examine(told, pictures).measured["calibration"]["points"]
     assert all(abs(point["yaw"]) < 45 and -1 < point["horizontal"] < 1 for point in points[:3])
     assert (points[3]["yaw"], points[3]["x"]) == (None, 0.5)
     assert points[4] == POINTS["points"][4]
@@ -50,10 +50,10 @@ def test_it_measures_how_somebody_looks_at_each_point_whatever_their_browser_say
 
 def test_it_says_when_too_little_could_be_seen_at_the_points():
     told = TOLD | {"calibration": POINTS}
-    hardly = examine(told, CheckPictures(points=(encode_jpeg(one_man()), *[grey(128)] * 4)))
+    hardly = examine(told, CheckPictures(points=(encode_jpeg(one_man()), *[grey(128)] * 4))).measured
     assert "eyes_unseen" in judge_check(hardly, Policy())
     assert usual_pose({"measured": hardly}) == {}
-    well = examine(told, CheckPictures(points=(encode_jpeg(one_man()),) * 5))
+    well = examine(told, CheckPictures(points=(encode_jpeg(one_man()),) * 5)).measured
     assert "eyes_unseen" not in judge_check(well, Policy())
     assert usual_pose({"measured": well})["yaw"] == pytest.approx(well["calibration"]["points"][0]["yaw"])
 
@@ -88,7 +88,7 @@ def test_while_too_many_wait_nothing_is_decoded(monkeypatch):
     monkeypatch.setattr(face_worker, "_places", threading.BoundedSemaphore(1))
     monkeypatch.setattr(check_pictures, "decode_picture", lambda _data: pytest.fail("decoded"))
     face_worker._places.acquire()
-    assert examine(TOLD, CheckPictures(camera=cut_off())) == TOLD
+    assert examine(TOLD, CheckPictures(camera=cut_off())) == Examined(TOLD)
     with pytest.raises(UnusablePicture):
         examine(TOLD, CheckPictures(camera=b"nothing"))
 
@@ -104,8 +104,9 @@ def test_pictures_of_too_many_pixels_together_are_refused_before_one_is_decoded(
 def test_where_too_many_wait_what_the_browser_says_stands(monkeypatch):
     monkeypatch.setattr(face_worker, "_places", threading.BoundedSemaphore(1))
     face_worker._places.acquire()
-    assert examine(TOLD, CheckPictures(camera=encode_jpeg(one_man()))) == TOLD
+    assert examine(TOLD, CheckPictures(camera=encode_jpeg(one_man()))) == Examined(TOLD)
 
 
 def test_without_pictures_nothing_is_looked_at():
-    assert examine(TOLD | {"calibration": POINTS}, CheckPictures(points=(None,) * 5)) == TOLD | {"calibration": POINTS}
+    told = TOLD | {"calibration": POINTS}
+    assert examine(told, CheckPictures(points=(None,) * 5)) == Examined(told)

@@ -114,7 +114,7 @@ def test_sentences_come_with_the_page_and_placeholders_are_filled_by_name():
 def test_every_field_has_a_label_and_every_step_a_heading_that_can_have_the_focus():
     text = page().content.decode()
     labels = set(re.findall(r'<label for="([^"]+)"', text))
-    fields = set(re.findall(r'<(?:input|select)(?![^>]*type="hidden")[^>]*\bid="([^"]+)"', text))
+    fields = set(re.findall(r'<(?:input|select|textarea)(?![^>]*type="hidden")[^>]*\bid="([^"]+)"', text))
     assert len(fields) > 5
     assert fields == labels
     sections = text.split("<section")[1:]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Max, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
@@ -27,7 +27,7 @@ from monitoring.api.session_calls import SESSION_EXAMPLE, SessionCall, rows_of
 from monitoring.api.session_serializers import SessionSerializer
 from monitoring.api.sessions import SessionFilter, named_exam
 from monitoring.models import Assessment, ReviewDecision
-from monitoring.selectors import latest_verdict, with_scores
+from monitoring.selectors import latest_outcome, with_scores
 from monitoring.statistics import UNDECIDED, managed_sessions
 
 CANDIDATE_EXAMPLE: dict[str, Any] = {
@@ -195,7 +195,8 @@ class AdminSessionSerializer(SessionSerializer):
     @extend_schema_field(serializers.ChoiceField(choices=ReviewDecision.Outcome.choices, allow_null=True))
     def get_outcome(self, session: Any) -> str | None:
         """Return the latest decision on the session."""
-        return session.outcomes[-1].verdict if session.outcomes else None
+        outcome: str | None = session.outcome
+        return outcome
 
 
 class AdminSessionFilter(SessionFilter):
@@ -207,7 +208,7 @@ class AdminSessionFilter(SessionFilter):
 
     def of_outcome(self, rows: QuerySet[ExamSession], name: str, value: str) -> QuerySet[ExamSession]:
         """Keep sessions with this outcome, or with none."""
-        rows = rows.annotate(outcome=latest_verdict(session=OuterRef("pk"), activity__isnull=True))
+        rows = rows.annotate(outcome=latest_outcome(to=signed_in(self.request)))
         return rows.filter(outcome__isnull=True) if value == UNDECIDED else rows.filter(outcome=value)
 
 
@@ -245,9 +246,8 @@ class AdminSessionList(ManagedSessionCall, KeysFirst):
 
     def rows(self, keys: list[UUID]) -> QuerySet[Any]:
         """Return these sessions with their scores and outcomes."""
-        outcomes = ReviewDecision.objects.filter(activity__isnull=True).order_by("decided_at", "pk")
         sessions = rows_of(ExamSession.objects.filter(pk__in=keys)).annotate(breakdown=F("current__breakdown"))
-        found: QuerySet[Any] = sessions.prefetch_related(Prefetch("decisions", outcomes, to_attr="outcomes"))
+        found: QuerySet[Any] = sessions.annotate(outcome=latest_outcome(to=self.user))
         return found
 
     @describe(

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.db.models import Model, OuterRef, QuerySet
 from django_filters import rest_framework as filters
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.fields import YesNoFilter
+from accounts.models import User
 from exams.api.parts import TimeFilter
-from exams.kinds import Severity
+from exams.kinds import Severity, kind_label
 from exams.models import Exam
 from monitoring.api.fields import SEVERITIES
 from monitoring.api.sessions import named_exam
 from monitoring.events import canonical_name
 from monitoring.explain import explanation_of
-from monitoring.models import Evidence, MonitoringLog, Observation, ReviewDecision, SuspiciousActivity
-from monitoring.selectors import counting
-from monitoring.summary import kind_label
+from monitoring.models import Evidence, MonitoringLog, Observation, SuspiciousActivity
+from monitoring.selectors import HOLDING_VERDICTS, counting, latest_verdict
 
 UNDECIDED = "undecided"
-VERDICTS = [*ReviewDecision.Verdict.values, UNDECIDED]
+VERDICTS = [*map(str, HOLDING_VERDICTS), UNDECIDED]
 PLACE = {
     "session": "7f6a1a53-4a6e-4a86-9d0e-0d1f3c5a7b11",
     "exam": "algebra-1",
@@ -140,14 +140,11 @@ class ObservationSerializer(PlacedSerializer):
         read_only_fields = fields
 
 
-def rows_with_verdict(activities: QuerySet[SuspiciousActivity]) -> QuerySet[Any]:
-    """Keep the activities that count, each with its latest ``verdict``."""
-    decisions = ReviewDecision.objects.filter(activity=OuterRef("pk")).order_by("-decided_at", "-id")
-    return (
-        activities.filter(counting())
-        .select_related("evidence")
-        .annotate(verdict=Subquery(decisions.values("verdict")[:1]))
-    )
+def rows_with_verdict(activities: QuerySet[SuspiciousActivity], *, to: User) -> QuerySet[Any]:
+    """Keep the activities that count, each with its latest ``verdict`` of those that ``to`` is shown."""
+    counted: QuerySet[Any] = activities.filter(counting()).select_related("evidence")
+    rows: QuerySet[Any] = counted.annotate(verdict=latest_verdict(to=to, activity=OuterRef("pk")))
+    return rows
 
 
 class SessionRowFilter(filters.FilterSet):

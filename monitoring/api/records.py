@@ -19,7 +19,8 @@ from accounts.lists import OwnKeysFirst
 from accounts.models import Role
 from accounts.openapi import describe
 from accounts.permissions import IsCandidate, IsStaff, signed_in
-from exams.selectors import of_exams, visible_exams
+from exams.kinds import kind_label
+from exams.selectors import of_exams, sat_by, visible_exams
 from monitoring import intake, services
 from monitoring.api.access import Reached, find_session
 from monitoring.api.answers import ACTIVITY, BriefActivitySerializer
@@ -42,7 +43,6 @@ from monitoring.api.record_rows import (
 )
 from monitoring.models import MonitoringLog, Observation, SuspiciousActivity
 from monitoring.session_summary import told_logs
-from monitoring.summary import kind_label
 
 PLACE = ("session__exam", "session__candidate__user")
 LOGS = MonitoringLog.objects.filter(clearing__isnull=True)
@@ -206,7 +206,8 @@ class SessionActivities(SessionRecordList):
 
     def rows(self) -> QuerySet[Any]:
         """Return the session's activities under the rules that count."""
-        return rows_with_verdict(SuspiciousActivity.objects.filter(session=self.reached.session))
+        rows = SuspiciousActivity.objects.filter(session=self.reached.session)
+        return rows_with_verdict(rows, to=signed_in(self.request))
 
     @describe(
         "List a session's activities",
@@ -271,11 +272,12 @@ class StaffList(OwnKeysFirst):
     everybodys: QuerySet[Any]
 
     def visible(self, *, walk: bool) -> QuerySet[Any]:
-        """Return the rows of the caller's exams."""
+        """Return the rows of the caller's exams, but for those of their own sittings."""
         user = signed_in(self.request)
         if user.has_role(Role.ADMIN):
             return self.everybodys.all()
-        return of_exams(self.everybodys.all(), visible_exams(user), walk=walk)
+        rows = self.everybodys.exclude(session__in=sat_by(user).order_by().values("pk"))
+        return of_exams(rows, visible_exams(user), walk=walk)
 
     def rows(self, keys: list[Any]) -> QuerySet[Any]:
         """Return these rows with all that is shown of them."""
@@ -303,12 +305,16 @@ class ActivityList(StaffList):
     """What was found in all sessions."""
 
     queryset = SuspiciousActivity.objects.none()
-    everybodys = rows_with_verdict(SuspiciousActivity.objects.all())
     serializer_class = ActivitySerializer
     filterset_class = ActivityFilter
     ordering_fields = ("started_at", "kind", "severity", "confidence")
     ordering = ("-started_at",)
     indexed = frozenset({"started_at"})
+
+    @property
+    def everybodys(self) -> QuerySet[Any]:  # type: ignore[override]
+        """All activities, with the verdicts that the caller is shown."""
+        return rows_with_verdict(SuspiciousActivity.objects.all(), to=signed_in(self.request))
 
     @describe(
         "List activities of all sessions", tag="monitoring", answer=ActivitySerializer(many=True), gets=ACTIVITY_ROW

@@ -1,4 +1,4 @@
-"""What humans decide: verdicts on activities, the outcome of a session, and telling it to the candidate."""
+"""What humans decide: verdicts on activities, and the outcome of a session."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from rest_framework.response import Response
 
 from accounts.openapi import describe
 from accounts.permissions import IsStaff, signed_in
-from monitoring.api.session_calls import SESSION_EXAMPLE, SessionCall, StaffSessionCall
-from monitoring.explain import explanation_of
+from monitoring.api.session_calls import SESSION_EXAMPLE, StaffSessionCall
+from monitoring.case_models import ReviewCase
 from monitoring.models import Assessment, ReviewDecision, SuspiciousActivity
-from monitoring.outcomes import outcome_of
-from monitoring.review import REASON_LENGTH, decide_activity, decide_session
-from monitoring.selectors import SCORES, visible_sessions
-from monitoring.summary import offset_in
+from monitoring.review import REASON_LENGTH, decide_session
+from monitoring.review_many import judge_activity
+from monitoring.selectors import SCORES, reviewed_risk, visible_sessions
 
 DECIDED_EXAMPLE: dict[str, Any] = {
     "id": "8c1f2a60-1d4b-4f0c-9a5e-7b0c3d2e1f44",
@@ -48,26 +47,6 @@ OUTCOME_DECISION_EXAMPLE = {
     "label": "violation",
     "reason": "A second person answered the questions.",
 }
-OUTCOME_EXAMPLE = {
-    "decided": True,
-    "outcome": "violation",
-    "label": "violation",
-    "sentence": "This session was reviewed, and the rules were broken.",
-    "reason": "A second person answered the questions.",
-    "decided_at": "2026-03-02T11:20:00Z",
-    "activities": [
-        {
-            "id": "1d0f0c52-3a55-4f7e-8f0e-6a1f3a8f1c01",
-            "kind": "MULTIPLE_FACES",
-            "label": "Several faces",
-            "severity": 1,
-            "started_at": "2026-03-02T09:12:31Z",
-            "ended_at": "2026-03-02T09:12:43Z",
-            "offset_s": 751.0,
-            "explanation": "2 faces were in the picture. This was so in 12 of 12 pictures examined, over 12 s.",
-        }
-    ],
-}
 
 
 class ReasonSerializer(serializers.Serializer):
@@ -86,10 +65,22 @@ class OutcomeToGiveSerializer(ReasonSerializer):
     """The outcome of a session."""
 
     outcome = serializers.ChoiceField(choices=ReviewDecision.Outcome.choices)
+    leaning = serializers.ChoiceField(
+        choices=ReviewCase.Leaning.choices,
+        required=False,
+        help_text="When you escalate: what you would decide, which shows whether the second reviewer agrees.",
+    )
 
 
 class CurrentScoresSerializer(serializers.ModelSerializer):
     """The machine's scores, and the risk without what reviewers dismissed."""
+
+    reviewed_risk_score = serializers.FloatField(
+        source="shown_reviewed_risk",
+        read_only=True,
+        allow_null=True,
+        help_text="Null while nobody is to know what others decided.",
+    )
 
     class Meta:
         model = Assessment
@@ -115,7 +106,8 @@ class ActivityVerdictSerializer(serializers.ModelSerializer):
     @extend_schema_field(CurrentScoresSerializer)
     def get_scores(self, decision: ReviewDecision) -> Any:
         """Return the scores as they now are."""
-        return CurrentScoresSerializer(Assessment.objects.get(activities=decision.activity_id)).data
+        scores = Assessment.objects.annotate(shown_reviewed_risk=reviewed_risk("session__", ""))
+        return CurrentScoresSerializer(scores.get(activities=decision.activity_id)).data
 
 
 class OutcomeDecisionSerializer(serializers.ModelSerializer):
@@ -131,43 +123,6 @@ class OutcomeDecisionSerializer(serializers.ModelSerializer):
         model = ReviewDecision
         fields = tuple(OUTCOME_DECISION_EXAMPLE)
         read_only_fields = fields
-
-
-class ConfirmedActivitySerializer(serializers.ModelSerializer):
-    """An activity that counted."""
-
-    label = serializers.CharField(read_only=True, help_text="The kind in words.")  # type: ignore[assignment]
-    offset_s = serializers.SerializerMethodField(help_text="Seconds into the session.")
-    explanation = serializers.SerializerMethodField(help_text="What was seen or reported.")
-
-    class Meta:
-        model = SuspiciousActivity
-        fields = ("id", "kind", "label", "severity", "started_at", "ended_at", "offset_s", "explanation")
-        read_only_fields = fields
-
-    def get_offset_s(self, activity: SuspiciousActivity) -> float:
-        """Return when it began."""
-        return offset_in(self.context["session"], activity.started_at)
-
-    def get_explanation(self, activity: SuspiciousActivity) -> str:
-        """Return the sentences."""
-        return explanation_of(activity)
-
-
-class SessionOutcomeSerializer(serializers.Serializer):
-    """What came of a session; never who decided, nor what was not decided or dismissed."""
-
-    decided = serializers.BooleanField()
-    outcome = serializers.ChoiceField(
-        choices=[choice for choice in ReviewDecision.Outcome.choices if choice[0] != "escalated"], allow_null=True
-    )
-    label = serializers.CharField(  # type: ignore[assignment]
-        help_text="The outcome in words; empty while nothing is decided."
-    )
-    sentence = serializers.CharField(help_text="What it means, or why nothing is decided.")
-    reason = serializers.CharField()
-    decided_at = serializers.DateTimeField(allow_null=True)
-    activities = ConfirmedActivitySerializer(many=True, help_text="What a human confirmed, in order of time.")
 
 
 class ActivityReview(generics.GenericAPIView):
@@ -189,15 +144,18 @@ class ActivityReview(generics.GenericAPIView):
         gets=VERDICT_EXAMPLE,
         status=201,
         says="Nothing that was decided is changed or deleted: the latest verdict holds, the earlier ones stay. The "
-        "machine's score stays too; the reviewed score leaves out what is dismissed. Refused (409, superseded) for an "
-        "activity of an assessment that no longer counts.",
+        "verdict `withdrawn` takes the one that holds back, with a reason like the others, and leaves the activity "
+        "undecided; there has to be one (409, wrong_state). The machine's score stays too; the reviewed score leaves "
+        "out what is dismissed. Refused (409, superseded) for an activity of an assessment that no longer counts, and "
+        "(409, taken) while somebody else has taken the session. A second review and an appeal are decided by who has "
+        "not decided before (403, took_part).",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Write down the verdict."""
         activity = get_object_or_404(self.get_queryset(), pk=pk)
         sent = VerdictToGiveSerializer(data=request.data)
         sent.is_valid(raise_exception=True)
-        decision = decide_activity(activity=activity, reviewer=signed_in(request), **sent.validated_data)
+        decision = judge_activity(activity=activity, reviewer=signed_in(request), **sent.validated_data)
         return Response(ActivityVerdictSerializer(decision).data, status=201)
 
 
@@ -215,29 +173,12 @@ class SessionReview(StaffSessionCall):
         gets=OUTCOME_DECISION_EXAMPLE,
         status=201,
         says="The latest outcome holds, the earlier ones stay. The candidate is told the outcome and its reason, but "
-        "not while it is escalated. Refused (409, wrong_state) while the session is open.",
+        "not while it is escalated: then somebody decides anew who is not shown what others decided, and if the two "
+        "disagree, an admin. Refused (409, wrong_state) while the session is open, (409, taken) while somebody else "
+        "has taken it, (403, took_part) for who decided before.",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Write down the outcome."""
         session = self.find_as_staff()
         decision = decide_session(session=session, reviewer=self.user, **self.checked(OutcomeToGiveSerializer))
         return Response(OutcomeDecisionSerializer(decision).data, status=201)
-
-
-class SessionOutcome(SessionCall):
-    """What came of one session."""
-
-    serializer_class = SessionOutcomeSerializer
-
-    @describe(
-        "Look at the outcome of a session",
-        tag="monitoring",
-        answer=SessionOutcomeSerializer,
-        gets=OUTCOME_EXAMPLE,
-        says="For the candidate who sat it and for staff. Until a human has decided, `decided` is false and nothing "
-        "else is told. With a decision come the activities that a human confirmed.",
-    )
-    def get(self, request: Request, pk: UUID) -> Response:
-        """Return the outcome that holds."""
-        session = self.find()
-        return Response(SessionOutcomeSerializer(outcome_of(session), context={"session": session}).data)

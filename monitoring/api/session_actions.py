@@ -130,7 +130,7 @@ class SessionEnd(SessionCall):
         final = wait_until_closed(session.pk)
         told = EVERYTHING if staff else told_to_candidate(session)
         shown = self.get_queryset().get(pk=session.pk)
-        scores = scores_of(current_assessment(session), told, to_staff=staff)
+        scores = scores_of(current_assessment(session, to=self.user), told, to_staff=staff)
         return self.get_serializer({"session": shown, "final": final, **scores}).data
 
 
@@ -240,6 +240,6 @@ class SessionClearLogs(StaffSessionCall):
         reason = self.checked(ReasonSerializer)["reason"]
         session = self.find_as_staff()
         cleared = clear_logs(session=session, reason=reason, by=self.user, ip_address=client_address(request))
-        scores = scores_of(current_assessment(session), EVERYTHING, to_staff=True)
+        scores = scores_of(current_assessment(session, to=self.user), EVERYTHING, to_staff=True)
         counts = {"cleared": cleared.logs, "activities_removed": cleared.activities}
         return Response(self.get_serializer({**counts, **scores}).data)

@@ -15,7 +15,9 @@ from exams.check_pictures import CheckPictures, examine
 from exams.lifecycle import begin_session
 from exams.models import ExamSession
 from exams.system_check import record_check, require_waiting
-from monitoring.api.fields import EncodedField
+from exams.virtual_cameras import LONGEST_NAME
+from monitoring import own_voice
+from monitoring.api.fields import Encoded, EncodedField
 from monitoring.api.session_calls import CHECK_EXAMPLE, DETAIL_EXAMPLE, SOCKET_EXAMPLE, OwnSessionCall, socket_of
 from monitoring.api.session_serializers import (
     CheckResultSerializer,
@@ -34,10 +36,15 @@ class CameraCheckSerializer(serializers.Serializer):
     available = serializers.BooleanField(help_text="Found, and allowed to be used.")
     width = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=16_384)
     height = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=16_384)
+    name = serializers.CharField(
+        required=False, allow_blank=True, max_length=LONGEST_NAME, help_text="The name that the browser gives it."
+    )
     brightness = FactorField(required=False, allow_null=True, min_value=0, max_value=1, help_text="0 black, 1 white.")
     faces = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=100)
     picture = EncodedField(
-        required=False, help_text="Of now; the server itself looks for light and faces in it and does not keep it."
+        required=False,
+        help_text="Of now; the server itself looks for light and faces in it. A small picture of the head is kept of "
+        "it, encrypted, if the text agreed to says so.",
     )
 
 
@@ -47,6 +54,11 @@ class MicrophoneCheckSerializer(serializers.Serializer):
     available = serializers.BooleanField(help_text="Found, and allowed to be used.")
     level_dbfs = FactorField(
         required=False, allow_null=True, min_value=-200, max_value=20, help_text="Loudest moment while speaking."
+    )
+    voice = EncodedField(
+        required=False,
+        help_text="Some seconds in which the candidate alone reads aloud (WAV, FLAC, WebM, Ogg, MP3), from which their "
+        "voice is learnt; the sound is not kept, and what was learnt only until the session is over.",
     )
 
 
@@ -94,6 +106,11 @@ class CheckedSessionSerializer(CheckResultSerializer):
     session = serializers.SerializerMethodField()
     status = serializers.CharField(help_text="Of the session.")
     faces = serializers.IntegerField(allow_null=True, help_text="In the picture; null where no picture was looked at.")
+    voice = serializers.CharField(
+        allow_null=True,
+        help_text="known, or why the candidate's voice was not learnt: unheard, short, quiet, several (voices), "
+        "waiting (ask again), failed; null where none was sent, or voices are not told apart in this session.",
+    )
 
     def get_session(self, result: dict[str, Any]) -> UUID:
         """Return the session's id."""
@@ -120,17 +137,22 @@ class SessionCheck(OwnSessionCall):
             "calibration": {"points": [{"x": 0.5, "y": 0.5, "yaw": 1.2, "pitch": -3.0}]},
         },
         answer=CheckedSessionSerializer,
-        gets={**CHECK_EXAMPLE, "session": DETAIL_EXAMPLE["id"], "status": "checking_in", "faces": None},
+        gets={**CHECK_EXAMPLE, "session": DETAIL_EXAMPLE["id"], "status": "checking_in", "faces": None, "voice": None},
         says="The client sends what it measured itself, and pictures, if it likes, in which the server measures faces, "
-        "light and gaze; the answer says what to mend and whether the exam can begin. May be repeated until it does. "
+        "light and gaze, and a sentence read aloud, from which it learns their voice; the answer says what to mend "
+        "and whether the exam can begin. May be repeated until it does. "
         "A server that is busy looks at no pictures; one that cannot be read is refused (400, invalid_picture).",
     )
     def post(self, request: Request, pk: UUID) -> Response:
         """Keep what was measured and answer with what it means."""
         session, told = self.find_own(), self.checked(SystemCheckSerializer)
         require_waiting(session)
-        pictures = _take_pictures(told)
-        session = record_check(session=session, measured=examine(told, pictures))
+        pictures, sample = _take_pictures(told), told["microphone"].pop("voice", None)
+        examined = examine(told, pictures)
+        measured = examined.measured
+        if own_voice.is_wanted(session):
+            measured["microphone"] = {**measured["microphone"], "voice": _voice(session, sample)}
+        session = record_check(session=session, measured=measured, head=examined.head)
         return Response(self.get_serializer(_result(session)).data)
 
 
@@ -142,10 +164,19 @@ def _take_pictures(told: dict[str, Any]) -> CheckPictures:
     return CheckPictures(camera, tuple(looks))
 
 
+def _voice(session: ExamSession, sample: Encoded | None) -> str | None:
+    """Return what is known of the candidate's voice, after learning it from a sample if one was sent."""
+    if sample is None:
+        return own_voice.standing(session.pk)
+    return own_voice.take_sample(session=session, data=sample.data, media_type=sample.media_type)
+
+
 def _result(session: ExamSession) -> dict[str, Any]:
     camera = session.system_check["measured"]["camera"]
     faces = camera["faces"] if camera.get("seen_by_server") else None
-    return {**(check_result(session) or {}), "session": session.pk, "status": session.status, "faces": faces}
+    voice = session.system_check["measured"]["microphone"].get("voice")
+    seen = {"faces": faces, "voice": voice}
+    return {**(check_result(session) or {}), "session": session.pk, "status": session.status, **seen}
 
 
 class SessionBegin(OwnSessionCall):

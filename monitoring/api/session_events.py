@@ -16,9 +16,10 @@ from rest_framework import generics, serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.models import User
 from accounts.openapi import describe
 from exams.api.parts import TimeFilter
-from exams.kinds import Severity
+from exams.kinds import Severity, kind_label
 from exams.models import ExamSession
 from monitoring.api.admin_lists import ManagedSessionCall
 from monitoring.api.record_rows import (
@@ -29,7 +30,6 @@ from monitoring.api.record_rows import (
     rows_with_verdict,
 )
 from monitoring.models import MonitoringLog, SuspiciousActivity
-from monitoring.summary import kind_label
 
 LOG_TYPE, ACTIVITY_TYPE = "log", "activity"
 PLACE = ("session__exam", "session__candidate__user")
@@ -104,7 +104,7 @@ class AdminSessionEvents(ManagedSessionCall, generics.ListAPIView):
         session, newest_first = self.find(), request.query_params.get("ordering") == "-at"
         places = self._log(session).union(self._activities(session), all=True)
         page = self.paginate_queryset(places.order_by(*(f"-{name}" if newest_first else name for name in WHERE)))
-        return self.get_paginated_response(SessionEventSerializer(_events(page or ()), many=True).data)
+        return self.get_paginated_response(SessionEventSerializer(_events(page or (), to=self.user), many=True).data)
 
     def _log(self, session: ExamSession) -> QuerySet[Any]:
         trusted = (MonitoringLog.Source.SERVER, MonitoringLog.Source.PROCTOR)
@@ -132,11 +132,12 @@ class AdminSessionEvents(ManagedSessionCall, generics.ListAPIView):
         return places
 
 
-def _events(places: Iterable[Where]) -> list[dict[str, Any]]:
+def _events(places: Iterable[Where], *, to: User) -> list[dict[str, Any]]:
     """Return the rows behind one page, in two queries."""
     places = list(places)
     logs = MonitoringLog.objects.select_related(*PLACE).in_bulk([log for *_at, log, _key in places if log])
-    found = rows_with_verdict(SuspiciousActivity.objects.filter(pk__in=[key for *_rest, key in places if key]))
+    keys = [key for *_rest, key in places if key]
+    found = rows_with_verdict(SuspiciousActivity.objects.filter(pk__in=keys), to=to)
     activities = {row.pk: row for row in found.select_related(*PLACE, "evidence")}
     events = []
     for at, _place, log_key, activity_key in places:

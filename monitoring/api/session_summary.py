@@ -147,5 +147,6 @@ class SessionSummary(SessionCall):
         """Return the session in numbers."""
         session = self.find()
         staff = self.viewer.is_staff_of(session)
-        numbers = summarise(session, EVERYTHING if staff else told_to_candidate(session), to_staff=staff)
+        told = EVERYTHING if staff else told_to_candidate(session)
+        numbers = summarise(session, told, to=self.user, to_staff=staff)
         return Response(self.get_serializer({"session": session, **numbers}).data)

@@ -19,8 +19,8 @@ from accounts.models import Candidate, Role, User
 from accounts.openapi import describe
 from accounts.permissions import IsCandidate, IsStaff, IsTeacher
 from exams.api.parts import TimeFilter
-from exams.kinds import RiskLevel
-from exams.models import CLOSED_STATUSES, CandidateSees, Exam, ExamSession, SessionStatus
+from exams.kinds import CandidateSees, RiskLevel
+from exams.models import CLOSED_STATUSES, Exam, ExamSession, SessionStatus
 from exams.selectors import managed_exams, sittable_exams, visible_exams
 from exams.services import open_session
 from monitoring.api.session_calls import (

@@ -16,7 +16,7 @@ from exams.api.parts import TimeField
 from exams.kinds import RiskLevel, Severity
 from exams.selectors import visible_exams
 from monitoring.api.sessions import named_exam
-from monitoring.models import ReviewDecision
+from monitoring.selectors import HOLDING_VERDICTS
 from monitoring.statistics import UNDECIDED, UNWATCHED, Chosen, statistics_of
 
 STATS_EXAMPLE: dict[str, Any] = {
@@ -97,7 +97,7 @@ class StatsDaySerializer(serializers.Serializer):
 class StatsVerdictSerializer(serializers.Serializer):
     """How many activities were judged so."""
 
-    verdict = serializers.ChoiceField(choices=[*ReviewDecision.Verdict.values, UNDECIDED])
+    verdict = serializers.ChoiceField(choices=[*map(str, HOLDING_VERDICTS), UNDECIDED])
     label = serializers.CharField()  # type: ignore[assignment]
     count = serializers.IntegerField()
 
@@ -181,7 +181,8 @@ class MonitoringStats(generics.GenericAPIView):
         asked = StatsQuerySerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         chosen = dict(asked.validated_data)
-        exams, name = visible_exams(signed_in(request)), chosen.pop("exam", None)
+        user = signed_in(request)
+        exams, name = visible_exams(user), chosen.pop("exam", None)
         if name is not None:
             exams = named_exam(exams, name)
-        return Response(StatsSerializer(statistics_of(exams, Chosen(**chosen))).data)
+        return Response(StatsSerializer(statistics_of(exams, Chosen(**chosen, to=user))).data)

@@ -15,8 +15,6 @@ from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext as _
 
-from accounts.models import User
-from exams.selectors import may_manage, own_sessions, visible_exams
 from monitoring import notify, wall, wire
 from monitoring.consumers import access, away
 from monitoring.consumers.access import Caller
@@ -24,6 +22,7 @@ from monitoring.consumers.away import AWAY
 from monitoring.consumers.budget import failures_of
 from monitoring.lane import in_thread
 from monitoring.limits import Bucket
+from monitoring.wall import may_look, wall_text
 from monitoring.wire import Close
 
 logger = logging.getLogger(__name__)
@@ -181,24 +180,6 @@ class ReviewConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channels 
                 "bad_message": _("Only hello and ping are understood here."),
                 away.CODE: _("This cannot be done right now; please try again in a moment."),
             }[code]
-
-
-def may_look(user_id: uuid.UUID, exam_id: uuid.UUID) -> bool:
-    """Say whether this user is active and, by now, staff of the exam.
-
-    A reviewer who sits the exam as well sees no wall, on which they would find themselves.
-    """
-    user = User.objects.filter(pk=user_id, is_active=True).first()
-    exam = None if user is None else visible_exams(user).filter(pk=exam_id).first()
-    if user is None or exam is None:
-        return False
-    return may_manage(user, exam) or not own_sessions(user).filter(exam=exam).exists()
-
-
-def wall_text(exam_id: uuid.UUID, language: str = "") -> str:
-    """Return the wall as its message's text."""
-    with translation.override(language or settings.LANGUAGE_CODE):
-        return wire.Wall(str(exam_id), wall.open_rows(exam_id)).to_text()
 
 
 def _type_of(text: str | None) -> str:

@@ -7,7 +7,10 @@ import platform
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from exams.policy import Policy
+from monitoring.evaluation import likeness
 from monitoring.evaluation.figures import Answer, Figures, Rate, figures_of
+from monitoring.evaluation.gaps import Gap, gaps_of, gaps_of_people
 from monitoring.evaluation.labels import MEDIA, Sample
 from monitoring.evaluation.questions import QUESTIONS
 from monitoring.evaluation.run import Run
@@ -37,6 +40,7 @@ def card_of(samples: Sequence[Sample], runs: Mapping[str, Run]) -> Data:
 
 
 def _run(run: Run) -> Data:
+    told = likeness.data_of(run.portraits, Policy())
     asked = {question.name: question.asks for question in QUESTIONS}
     pictures = [
         {"kind": name, "asks": asked[name], **_row(figures_of(run.answers[name]))}
@@ -58,6 +62,8 @@ def _run(run: Run) -> Data:
             "made_up_s": round(run.diarization.made_up, 1),
             "confused_s": round(run.diarization.confused, 1),
         },
+        "identity": _likeness(told),
+        "gaps": [_gap(one) for one in _gaps(run, told)],
         "unread": len(run.unread),
         "cpu_ms_per_picture": round(run.cpu_ms / run.pictures, 1) if run.pictures else None,
         "cpu_ms_per_second_of_sound": round(run.sound_cpu_ms / run.sound_s, 1) if run.sound_s else None,
@@ -68,6 +74,27 @@ def _by_condition(name: str, answers: Sequence[Answer]) -> Iterable[Data]:
     for condition in sorted({condition for one in answers for condition in one.conditions}):
         among = [one for one in answers if condition in one.conditions]
         yield {"kind": name, "condition": condition, **_row(figures_of(among))}
+
+
+def _gaps(run: Run, told: Mapping[str, Any]) -> Iterable[Gap]:
+    for name, answers in run.answers.items():
+        yield from gaps_of(name, answers)
+    yield from gaps_of_people(told["beside_the_rest"])
+
+
+def _gap(gap: Gap) -> Data:
+    low, high = gap.interval
+    return {
+        "kind": gap.kind,
+        "condition": gap.condition,
+        "measure": gap.measure,
+        "there": _rate(gap.there),
+        "rest": _rate(gap.rest),
+        "worse_by": _rounded(gap.worse_by),
+        "low": _rounded(low),
+        "high": _rounded(high),
+        "why": gap.why,
+    }
 
 
 def _row(figures: Figures) -> Data:
@@ -82,6 +109,15 @@ def _row(figures: Figures) -> Data:
         "balanced_accuracy": _rounded(figures.balanced_accuracy),
         "balanced_interval": None if interval is None else [_rounded(end) for end in interval],
         "calibration_error": _rounded(figures.calibration_error),
+    }
+
+
+def _likeness(told: Mapping[str, Any]) -> Data:
+    return {
+        "people": told["people"],
+        "not_examined": _rate(told["not_examined"]),
+        "rows": [{**row, "said": {name: _rate(rate) for name, rate in row["said"].items()}} for row in told["rows"]],
+        "conditions": [{**row, "missed": _rate(row["missed"])} for row in told["conditions"]],
     }
 
 

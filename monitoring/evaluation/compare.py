@@ -37,9 +37,19 @@ def _fallen(before: Data, now: Data) -> Iterator[tuple[str, str]]:
                 more = rows[row["kind"]]["false_alarms"] - row["false_alarms"]
                 if more > 1:
                     yield f"{row['kind']} in {part}", f"{more} more false alarms"
+    yield from _less_alike(before.get("identity"), now.get("identity"))
     old, new = before["diarization"]["error_rate"], now["diarization"]["error_rate"]
     if old is not None and new is not None and new > old * 1.1 + SLACK:
         yield "who spoke when", f"error rate {new:.1%} after {old:.1%}"
+
+
+def _less_alike(before: Data | None, now: Data | None) -> Iterator[tuple[str, str]]:
+    rows = {row["enrolled"]: row for row in (now or {}).get("rows", ())}
+    for row in (before or {}).get("rows", ()):
+        for figure in ("equal_error", "missed"):
+            old, new = row[figure], rows.get(row["enrolled"], row)[figure]
+            if new["share"] > old["high"]:
+                yield f"faces, {row['enrolled']} enrolled, {figure}", f"{new['share']:.2%} after {old['share']:.2%}"
 
 
 def _below(what: str, before: Data, now: Data) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from monitoring.evaluation.traits import Traits
+
 FEWEST = 30
 """Of fewer samples nothing is claimed: too few to say."""
 
@@ -52,6 +54,9 @@ class Answer:
     """Of a yes: how sure it is, 0..1."""
 
     conditions: frozenset[str] = frozenset()
+    traits: Traits | None = None
+    why: str = ""
+    """Why it was not examined, where that is so."""
 
 
 @dataclass(frozen=True, slots=True)

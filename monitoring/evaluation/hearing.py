@@ -27,6 +27,9 @@ COLLAR_S, STEP_S = 0.25, 0.01
 COMPOSED_S = 5.0
 """Of each clip so much goes into a composed one; shorter ones are left out."""
 
+LEARNT_S = 6.0
+"""So long somebody reads aloud at the system check."""
+
 
 @dataclass(frozen=True, slots=True)
 class Listened:
@@ -109,6 +112,27 @@ def second_voice(samples: Sequence[Sample], policy: Policy) -> list[Answer]:
     return answers
 
 
+def background_voice(samples: Sequence[Sample], policy: Policy) -> list[Answer]:
+    """Learn labelled speakers' voices from one clip each, then let them or somebody else speak: is that told."""
+    from vision import loading, own_voice
+    from vision.analyzers.speakers import learn_candidate
+
+    spoken = [sample for sample in samples if sample.media == "audio" and "speaker" in sample.labels]
+    answers = []
+    for place, first in enumerate(spoken):
+        sample = _beginning(first.path, round(LEARNT_S * RATE))
+        try:
+            own = own_voice.learn(SoundChunk(0, 0.0, sample, RATE), loading.models())
+        except own_voice.VoiceError:
+            continue  # the candidate would be asked to read it again
+        for second, other in _partners(first, spoken[place + 1 :] + spoken[:place]):
+            sound = _chunks(_beginning(second.path, round(COMPOSED_S * RATE)))
+            listened = _listen(sound, policy, learn_candidate({}, own))
+            said, confidence = listened.cue(Kind.BACKGROUND_VOICE, policy)
+            answers.append(Answer(f"{first.name} + {second.name}", other, said, confidence))
+    return answers
+
+
 def _partners(first: Sample, clips: Sequence[Sample]) -> Iterator[tuple[Sample, bool]]:
     """Yield the next clip of somebody else, and the next of the same person if there is one."""
     for other in (True, False):
@@ -118,10 +142,10 @@ def _partners(first: Sample, clips: Sequence[Sample]) -> Iterator[tuple[Sample, 
             yield second, other
 
 
-def _listen(sounds: Iterable[RecordedSound], policy: Policy) -> Listened:
+def _listen(sounds: Iterable[RecordedSound], policy: Policy, memory: Memory | None = None) -> Listened:
     from vision.hearing import listen
 
-    memory, heard, seconds, cpu_s = Memory(), [], 0.0, 0.0
+    memory, heard, seconds, cpu_s = memory or Memory(), [], 0.0, 0.0
     for number, item in enumerate(sounds):
         began = time.process_time()
         facts, memory = listen(SoundChunk(number, item.offset_s, item.samples, RATE), policy.due(), memory)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from exams.policy import Policy
 from monitoring import rules
 from monitoring.evaluation.labels import Sample
+from monitoring.evaluation.traits import Traits, traits_of
 from monitoring.services import seen_moment
 from vision.types import Frame, Memory, Observation
 
 if TYPE_CHECKING:
     from vision.decoding import Picture
+
+PORTABLE_GREY = b"P5"
+"""The form of many older collections of faces, which no browser sends."""
 
 LEAST_WIDTH = 320
 """Smaller pictures are enlarged to it: nobody's camera makes them, and labelled ones are cut out of larger ones."""
@@ -32,6 +36,7 @@ class Seen:
     facts: Observation
     cpu_ms: float
     trouble: str = ""
+    traits: Traits = field(default_factory=Traits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +60,20 @@ class Watched:
 
 def read_picture(sample: Sample) -> Picture:
     """Return a labelled picture as the senses are given it; raises ``PictureError``."""
-    from vision.decoding import decode_picture, downscale
+    return _enlarged(_decoded(sample))
 
-    return _enlarged(downscale(decode_picture(sample.path.read_bytes())))
+
+def _decoded(sample: Sample) -> Picture:
+    from vision.decoding import PictureError, decode_picture, downscale
+
+    data = sample.path.read_bytes()
+    try:
+        rgb = decode_picture(data)
+    except PictureError:
+        if not data.startswith(PORTABLE_GREY):
+            raise
+        rgb = _portable_grey(data)
+    return downscale(rgb)
 
 
 def look_at(sample: Sample, policy: Policy) -> Seen:
@@ -66,30 +82,33 @@ def look_at(sample: Sample, policy: Policy) -> Seen:
     from vision.pipeline import analyze
 
     try:
-        rgb = read_picture(sample)
+        decoded = _decoded(sample)
     except PictureError as error:
         return Seen(Observation(0, 0.0), 0.0, str(error))
+    rgb = _enlarged(decoded)
     began = time.process_time()
     facts, _memory = analyze(Frame(0, 0.0, rgb), policy.due(), {})
-    return Seen(facts, 1000 * (time.process_time() - began))
+    cpu_ms = 1000 * (time.process_time() - began)
+    return Seen(facts, cpu_ms, traits=traits_of(facts, rgb, rgb.shape[1] / decoded.shape[1]))
 
 
-def watch(sample: Sample, policy: Policy) -> Watched:
+def watch(sample: Sample, policy: Policy, enrolled: tuple[float, ...] = ()) -> Watched:
     """Watch a recording as an exam is watched: its pictures in turn, their facts through the rules.
 
-    Raises ``RecordingError``.
+    ``enrolled`` is the face of whoever should be in it. Raises ``RecordingError``.
     """
     from vision.pipeline import analyze
     from vision.recording import RecordedFrame, open_recording
 
     state, memory, changes, pictures, cpu_s = rules.initial_state(), Memory(), [], 0, 0.0
+    due = replace(policy.due(), enrolled=enrolled)
     with open_recording(sample.path) as recording:
         seconds = recording.duration_s or 0.0
         for item in recording.frames(_pace(seconds)):
             if not isinstance(item, RecordedFrame):
                 continue
             began = time.process_time()
-            facts, memory = analyze(Frame(pictures, item.offset_s, item.rgb), policy.due(), memory)
+            facts, memory = analyze(Frame(pictures, item.offset_s, item.rgb), due, memory)
             cpu_s += time.process_time() - began
             state, more = rules.step(state, seen_moment(facts, policy), policy)
             changes += more
@@ -107,6 +126,18 @@ def _spans(changes: list[rules.Change], seconds: float) -> Iterator[Span]:
     last = {(change.kind, change.started_at): change for change in changes}
     for change in sorted(last.values(), key=lambda change: change.started_at):
         yield Span(change.kind, change.started_at, seconds if change.ended_at is None else change.ended_at)
+
+
+def _portable_grey(data: bytes) -> Picture:
+    import cv2
+    import numpy as np
+
+    from vision.decoding import PictureError
+
+    grey = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE)
+    if grey is None:
+        raise PictureError("The picture is damaged.")
+    return np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), np.uint8)
 
 
 def _enlarged(rgb: Picture) -> Picture:

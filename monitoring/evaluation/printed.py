@@ -13,6 +13,19 @@ Row = Sequence[str]
 TOO_FEW = "too few to say"
 RUN_NAMES = {"all": "with all weights", "bundled": "with bundled models only"}
 PICTURES: Row = ("kind", "n", "of them so", "precision", "recall", "false alarms", "not examined", "calibration error")
+LIKENESS: Row = (
+    "enrolled with",
+    "pairs of one person",
+    "of strangers",
+    "equal error",
+    "missed at 0.1% taken",
+    "strangers told",
+    "own face accused",
+    "own face unsure",
+    "calibration error",
+)
+GAPS: Row = ("condition", "kind", "what", "there", "in the rest", "worse by", "why")
+MEASURES = {"recall": "recall", "false_alarms": "false alarms", "not_examined": "not examined", "missed": "missed"}
 SPANS: Row = ("kind", "clips", "staged", "hit", "false alarms", "in hours", "an hour")
 
 
@@ -43,8 +56,17 @@ def tables_of(run: Data) -> Iterator[Table]:
     if run["conditions"]:
         rows = [(row["condition"], *_picture(row)) for row in run["conditions"]]
         yield Table("Pictures by condition", ("condition", *PICTURES), rows)
+    if run.get("gaps"):
+        # Of too few nothing is claimed, not even a gap.
+        worse = [_gap(row) for row in run["gaps"] if TOO_FEW not in row["why"]]
+        yield Table("Conditions that fare worse than the rest", GAPS, worse, _gaps_note(run["gaps"]))
     if run["sounds"] or run["diarization"]["recordings"]:
         yield Table("Sounds", PICTURES, [_picture(row) for row in run["sounds"]], " ".join(_sound_notes(run)))
+    told = run.get("identity")
+    if told and told["rows"]:
+        yield Table("Same person or not", LIKENESS, [_likeness(row) for row in told["rows"]], _likeness_note(told))
+        missed = [(row["condition"], str(row["enrolled"]), _share(row["missed"])) for row in told["conditions"]]
+        yield Table("Same person or not, by condition", ("condition", "enrolled with", "missed"), missed)
     for part, title in (("clips", "Recordings"), ("exams", "Whole exams")):
         if run[part]:
             yield Table(title, SPANS, [_span(row) for row in run[part]])
@@ -84,6 +106,39 @@ def _sound_notes(run: Data) -> Iterator[str]:
         )
     if run["cpu_ms_per_second_of_sound"] is not None:
         yield f"A second of sound took {run['cpu_ms_per_second_of_sound']} ms CPU."
+
+
+def _likeness(row: Data) -> Row:
+    error, said = row["calibration_error"], row["said"]
+    named = (
+        f"{one['share']:.2%} ({one['low']:.2%} to {one['high']:.2%})" for one in (row["equal_error"], row["missed"])
+    )
+    return (
+        f"{row['enrolled']} picture{'s' if row['enrolled'] > 1 else ''}",
+        str(row["same"]),
+        str(row["strangers"]),
+        *named,
+        *(_share(said[name]) for name in ("strangers_told", "same_accused", "same_unsure")),
+        TOO_FEW if error is None else f"{error:.3f}",
+    )
+
+
+def _gap(row: Data) -> Row:
+    points = f"{100 * row['worse_by']:.1f} points ({100 * row['low']:.1f} to {100 * row['high']:.1f})"
+    there, rest = (_share(row[side]) for side in ("there", "rest"))
+    return (row["condition"], row["kind"], MEASURES[row["measure"]], there, rest, points, row["why"])
+
+
+def _gaps_note(gaps: Sequence[Data]) -> str:
+    few = sum(TOO_FEW in row["why"] for row in gaps)
+    return f"Worse by more than three points. Further cases, with {TOO_FEW}, of which nothing is claimed: {few}."
+
+
+def _likeness_note(told: Data) -> str:
+    return (
+        f"{told['not_examined']['n']} pictures of {told['people']} people; not examined {_bare(told['not_examined'])}. "
+        "The intervals of both error rates come from drawing people anew: pairs of the same people hang together."
+    )
 
 
 def _picture(row: Data) -> Row:

@@ -11,7 +11,9 @@ from typing import Any
 
 from exams.kinds import Kind
 from exams.policy import Policy
-from monitoring.cues import Cue, counted_faces, head_turn, mouth_open, read_cue
+from monitoring.answers import Cue
+from monitoring.cues import counted_faces, head_turn, mouth_open, print_look, read_cue
+from monitoring.hand_cues import hand_raised
 from vision.types import Observation
 
 MOST_COUNTED = 5
@@ -19,6 +21,7 @@ MOST_COUNTED = 5
 
 Labels = Mapping[str, Any]
 Truth = Callable[[Labels], bool | None]
+OF_LIVING = ("person", "direction", "eyes", "mouth")
 FORWARD_EYES = {"center", "camera"}
 LABEL_OF = {Kind.PHONE: "phone", Kind.BOOK: "book", Kind.LAPTOP: "laptop"}
 
@@ -44,6 +47,14 @@ def _head(facts: Observation, policy: Policy) -> Cue:
 
 def _mouth(facts: Observation, policy: Policy) -> Cue:
     return mouth_open(facts, policy.thresholds)
+
+
+def _hand(facts: Observation, policy: Policy) -> Cue:
+    return hand_raised(facts, policy.thresholds)
+
+
+def _print(facts: Observation, policy: Policy) -> Cue:
+    return print_look(facts, policy.thresholds)
 
 
 def _nobody(labels: Labels) -> bool | None:
@@ -80,9 +91,25 @@ def _away(labels: Labels) -> bool | None:
     return False if _turned(labels) is False else None
 
 
+def _no_living_face(labels: Labels) -> bool | None:
+    """Say whether the face is a print, a screen or painted; who has eyes, a direction or a name is alive."""
+    if "live" in labels:
+        return not labels["live"]
+    living = labels.get("faces") or labels.get("faces_min") or any(name in labels for name in OF_LIVING)
+    return False if living else None
+
+
 def _stated(name: str, yes: str, no: str) -> Truth:
     """Read a label whose other words, such as half closed, are neither."""
     return lambda labels: {yes: True, no: False}.get(str(labels.get(name)))
+
+
+def _mouth_covered(labels: Labels) -> bool | None:
+    return {"covered": True, "open": False, "closed": False}.get(str(labels.get("mouth")))
+
+
+def _told(name: str) -> Truth:
+    return lambda labels: labels[name] if isinstance(labels.get(name), bool) else None
 
 
 def _object(label: str) -> Truth:
@@ -106,7 +133,10 @@ QUESTIONS: tuple[Question, ...] = (
     Question(Kind.LOOKING_AWAY, "are head or eyes turned away", _away, _kind(Kind.LOOKING_AWAY)),
     Question(Kind.LOOKING_DOWN, "is the head bent down", _down, _kind(Kind.LOOKING_DOWN)),
     Question(Kind.EYES_CLOSED, "are both eyes closed", _stated("eyes", "closed", "open"), _kind(Kind.EYES_CLOSED)),
+    Question("PRINT_OR_SCREEN", "is the face no living one", _no_living_face, _print),
     Question("MOUTH_OPEN", "is the mouth open", _stated("mouth", "open", "closed"), _mouth),
+    Question(Kind.HAND_OVER_MOUTH, "does a hand cover the mouth", _mouth_covered, _kind(Kind.HAND_OVER_MOUTH)),
+    Question("HAND_RAISED", "is a hand up, as in a sign", _told("hand_gesture"), _hand),
     *(Question(kind, f"is a {label} in view", _object(label), _kind(kind)) for kind, label in LABEL_OF.items()),
 )
 

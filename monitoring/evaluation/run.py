@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from exams.kinds import Kind
 from exams.policy import Policy
-from monitoring.evaluation import hearing, looking, questions, stretches
+from monitoring.evaluation import composed, hearing, likeness, looking, questions, stretches
 from monitoring.evaluation.figures import Answer, Rate
 from monitoring.evaluation.hearing import Diarization
 from monitoring.evaluation.labels import LabelError, Sample
+from monitoring.evaluation.likeness import LIKENESS, Portraits
 from monitoring.evaluation.looking import Span
 from monitoring.evaluation.stretches import Expected, SpanFigures
+from monitoring.evaluation.traits import why_unexamined
+from monitoring.replay_faces import UnfitFile, face_in_files
 from vision.recording import RecordingError
 
 logger = logging.getLogger(__name__)
@@ -45,6 +48,7 @@ class Run:
     sounds: dict[str, list[Answer]] = field(default_factory=dict)
     diarization: Diarization = field(default_factory=Diarization)
     diarized: int = 0
+    portraits: Portraits = field(default_factory=Portraits)
     unread: list[str] = field(default_factory=list)
     pictures: int = 0
     cpu_ms: float = 0.0
@@ -69,8 +73,14 @@ def evaluate(samples: Sequence[Sample], *, policy: Policy, only: Collection[str]
         else:
             _ask_sound(sample, policy, only, run)
         done(sample.name)
+    if _wanted(LIKENESS, only):
+        run.portraits = likeness.portray_people(samples)
     if _wanted(hearing.SECOND_VOICE, only):
         run.sounds[hearing.SECOND_VOICE] = hearing.second_voice(samples, policy)
+    if _wanted(composed.SHOWN_RECORDING, only):
+        run.clips[composed.SHOWN_RECORDING] = composed.shown_recordings(samples, policy)
+    if _wanted(Kind.BACKGROUND_VOICE, only):
+        run.sounds[Kind.BACKGROUND_VOICE] = hearing.background_voice(samples, policy)
     return run
 
 
@@ -79,8 +89,9 @@ def evaluate_exams(
 ) -> None:
     """Watch whole exams: what was staged in them, and that nothing else comes up."""
     for sample in exams:
-        watched = _watched(sample, policy, run)
+        watched = _watched(sample, policy, run, _enrolled(sample, run))
         if watched is not None:
+            watched = replace(watched, spans=tuple(span for span in watched.spans if not _is_by_another(span, sample)))
             spans = tuple(
                 Span(item["kind"], float(item["start_s"]), float(item["end_s"]))
                 for item in sample.labels["timeline"]
@@ -89,6 +100,30 @@ def evaluate_exams(
             kinds = {span.kind for span in (*spans, *watched.spans)}
             _judge(run.exams, sample.name, Expected(spans, frozenset(kinds)), watched, only)
         done(sample.name)
+
+
+def _enrolled(sample: Sample, run: Run) -> tuple[float, ...]:
+    """Return the face that the exam's own pictures enrol, empty where it names none or they will not do."""
+    named = sample.labels.get("enrol", [])
+    if not named:
+        return ()
+    try:
+        return face_in_files([sample.path.parent.parent / str(name) for name in named])
+    except UnfitFile as error:
+        run.unread.append(str(error))
+        return ()
+
+
+def _is_by_another(span: Span, sample: Sample) -> bool:
+    """Say whether the face is another's because somebody else plays that part of the exam, and is so rightly."""
+    candidate = sample.labels.get("candidate")
+    parts = [part for part in sample.labels["timeline"] if part["start_s"] <= span.start_s < part["end_s"]]
+    files = [str(name) for part in parts for name in part.get("files", ())]
+    about_faces = span.kind in (Kind.IDENTITY_MISMATCH, Kind.IDENTITY_UNSURE)
+    staged = any(part["kind"] == span.kind for part in parts)
+    return (
+        about_faces and not staged and bool(candidate and files) and not any(str(candidate) in name for name in files)
+    )
 
 
 def read_exams(folder: Path) -> list[Sample]:
@@ -123,7 +158,8 @@ def _ask_picture(sample: Sample, policy: Policy, only: Collection[str], run: Run
     run.cpu_ms += seen.cpu_ms
     for question, truth in asked:
         cue = question.answer(seen.facts, policy)
-        answer = Answer(sample.name, bool(truth), cue.value, cue.confidence, sample.conditions)
+        why = "" if cue.value is not None else seen.trouble or why_unexamined(question.name, seen.facts, seen.traits)
+        answer = Answer(sample.name, bool(truth), cue.value, cue.confidence, sample.conditions, seen.traits, why)
         run.answers.setdefault(question.name, []).append(answer)
     if faces is not None:
         found = questions.counted(seen.facts, policy)
@@ -162,9 +198,9 @@ def _ask_clip(sample: Sample, policy: Policy, only: Collection[str], run: Run) -
         _judge(run.clips, sample.name, stretches.expected_of(sample.labels, watched.seconds), watched, only)
 
 
-def _watched(sample: Sample, policy: Policy, run: Run) -> looking.Watched | None:
+def _watched(sample: Sample, policy: Policy, run: Run, enrolled: tuple[float, ...] = ()) -> looking.Watched | None:
     try:
-        return looking.watch(sample, policy)
+        return looking.watch(sample, policy, enrolled)
     except RecordingError as error:
         run.unread.append(f"{sample.name}: {error}")
         return None

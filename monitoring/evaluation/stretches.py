@@ -10,9 +10,6 @@ from exams.kinds import Kind
 from monitoring.evaluation.figures import Rate
 from monitoring.evaluation.looking import Span
 
-PHONE_EVERY = 5
-"""``looking_at_phone_every_5_frames`` holds a 0 or 1 for every fifth frame."""
-
 USUAL_FPS = 25.0
 SHORTEST_S = 2.0
 """Of shorter stretches an exam's pictures, one a second, cannot be expected to show enough."""
@@ -83,9 +80,16 @@ def expected_of(labels: Mapping[str, Any], seconds: float) -> Expected:
         spans += _phone(str(labels["looking_at_phone_every_5_frames"]), seconds)
     if "phone" in labels.get("objects_absent", ()):
         judged.add(Kind.PHONE)
+    if isinstance(labels.get("hand_gesture"), bool):
+        judged.add(Kind.HAND_GESTURE)
+        spans += [Span(Kind.HAND_GESTURE, 0.0, seconds)] if labels["hand_gesture"] else []
+    elif labels.keys() & {"gaze", "looking_at_phone_every_5_frames"}:  # all that is done is told, and it is no sign
+        judged.add(Kind.HAND_GESTURE)
     faces, least = labels.get("faces"), labels.get("faces_min", 0)
     if faces == 1:
         judged |= {Kind.MULTIPLE_FACES, Kind.EXTRA_PERSON, Kind.NO_FACE}
+    if faces or least or labels.get("persons"):
+        judged.add(Kind.SPOOF_SUSPECTED)
     if (faces or least) > 1:
         judged.add(Kind.MULTIPLE_FACES)
         spans.append(Span(Kind.MULTIPLE_FACES, 0.0, seconds))

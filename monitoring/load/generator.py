@@ -27,6 +27,7 @@ AT_ONCE = 20
 """So many sockets are opened at the same time, as a hall fills in some seconds and not at once."""
 
 CONNECT_AGAIN_S = 1.0
+APART = 103
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +203,7 @@ class Reviewer(SocketClient):
         super().__init__(host, path)
         self._counted = counted
         self._known: set[str] = set()
+        self._came_at = time.time()
         self.push_ms: list[float] = []
 
     def on_message(self, message: Mapping[str, Any]) -> None:
@@ -209,8 +211,9 @@ class Reviewer(SocketClient):
         if message["type"] != "activity" or message["activity"]["id"] in self._known:
             return
         self._known.add(message["activity"]["id"])
-        if self._counted.is_on:
-            began = datetime.fromisoformat(message["activity"]["started_at"]).timestamp()
+        began = datetime.fromisoformat(message["activity"]["started_at"]).timestamp()
+        # What began before is heard of because it goes on; the first word of it was somebody else's.
+        if self._counted.is_on and began >= self._came_at:
             self.push_ms.append(1000 * (time.time() - began))
 
 
@@ -222,8 +225,8 @@ async def carry_out(order: Order) -> Report:
     """Do what the order says; raises ``ConnectionError`` where a socket is refused."""
     counted = Counted()
     pictures = _read(order.pictures)
-    # Each begins at another place of the recording: a hall does not move as one.
-    shifts = [number * 7 % len(pictures) for number in range(len(order.paths))]
+    # Each begins at another place of the recording, far from the one before: a hall does not move as one.
+    shifts = [number * APART % len(pictures) for number in range(len(order.paths))]
     candidates = [
         Candidate(order, path, [*pictures[shift:], *pictures[:shift]], counted)
         for path, shift in zip(order.paths, shifts, strict=True)

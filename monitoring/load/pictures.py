@@ -6,18 +6,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from vision.decoding import encode_jpeg
-from vision.demo import build_demo_recording, package_picture
+from vision.demo import Story, build_demo_recording, package_picture
 from vision.recording import RecordedFrame, open_recording
 
 QUALITY = 80
+STORY_S = 240.0
+STORY: Story = (("present", 0.45), ("two_people", 0.05), ("empty", 0.05), ("present", 0.45))
+"""What a candidate does in four minutes: works alone, with two incidents of twelve seconds each."""
 
 
 def write_story(folder: Path) -> Path:
-    """Write the demonstration recording as JPEGs of 640×480, one for each of its 48 seconds; returns the folder."""
+    """Write four minutes of a candidate as JPEGs of 640×480, one for each second; returns the folder."""
     folder.mkdir()
     with TemporaryDirectory() as made:
         recording = Path(made) / "story.mp4"
-        build_demo_recording(recording)
+        build_demo_recording(recording, seconds=STORY_S, fps=2, story=STORY)
         with open_recording(recording) as story:
             pictures = [item.rgb for item in story.frames(1.0) if isinstance(item, RecordedFrame)]
     for number, rgb in enumerate(pictures):

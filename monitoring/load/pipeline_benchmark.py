@@ -25,7 +25,10 @@ QUEUE_LENGTH = 16
 """So few pictures may wait for each candidate here, so that falling behind shows as skipped pictures within seconds."""
 
 PUSH_LIMIT_MS = 1500.0
-WARM_S = 10.0
+WARM_S = 60.0
+"""In the first minute of a level only what is skipped counts: those who come anew are looked at from every view, and
+for the first of them the worker builds its models."""
+
 FEW, OVERLOAD = 20, 2.0
 LESS = 0.9
 """What was too much is tried again with so much less."""
@@ -148,7 +151,7 @@ def benchmark_pipeline(*, candidates: int, seconds: float, most: int, shape: Sha
         above = bench.level(min(int(OVERLOAD * fits), most))
         say("stages")
         stages = json.loads(deployment.python("monitoring.load.stages", str(bench.pictures), cores=worker_cores))
-    best = levels[-1]
+    best, bare = levels[-1], stages.pop("bare look")
     return {
         "shape": shape,
         "fps": FPS,
@@ -160,6 +163,8 @@ def benchmark_pipeline(*, candidates: int, seconds: float, most: int, shape: Sha
         "above": above.figures(),
         "tried": [level.figures() for level in levels[:-1]],
         "stages_ms": stages,
+        "bare_look_ms": bare,
+        "worker_ms_in_bare_looks": round(best.cpu_ms["worker"] / bare, 2) if bare and "worker" in best.cpu_ms else None,
         "cores": "one for the worker, one for all else" if worker_cores else "shared",
     }
 

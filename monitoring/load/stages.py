@@ -2,7 +2,8 @@
 
 The pictures of the folder are examined as they come from candidates who send one a second each, of as many candidates
 together as share a message, in this very process: the same calls as a worker makes, timed from outside. All times are
-CPU ms of this process for each picture; what the stores compute themselves is not in it.
+CPU ms of this process for each picture; what the stores compute themselves is not in it. ``bare look`` is what one look
+of the object model alone takes here and now: the same machine may be twice as fast an hour later.
 """
 
 from __future__ import annotations
@@ -15,10 +16,14 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from statistics import median
+from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
-WARM_UP = 10
+if TYPE_CHECKING:
+    from monitoring.frame_store import StoredFrame
+
+WARM_UP, EVERY_S = 10, 1.0
 
 
 class Stages:
@@ -52,6 +57,7 @@ class Stages:
 
 def measure(pictures: list[bytes]) -> dict[str, float]:
     """Examine these pictures one after the other and return what each stage took."""
+    from monitoring.frame_store import StoredFrame
     from monitoring.load.rows import make_hall
     from monitoring.queue import ANALYZE, TOGETHER
 
@@ -60,17 +66,36 @@ def measure(pictures: list[bytes]) -> dict[str, float]:
     with ExitStack() as stack:
         for target, name, label in _places():
             stack.enter_context(patch.object(target, name, stages.timed(label, getattr(target, name))))
+        began = time.time() - len(pictures) * EVERY_S
         for number, data in enumerate(pictures):
             if number == WARM_UP:
                 stages.spent.clear()
-            _examine(sessions, number, data, stages)
+            _examine(sessions, StoredFrame(number, began + number * EVERY_S, data), stages)
     counted = max(1, len(pictures) - WARM_UP) * len(sessions)
     each = {name: round(spent / counted, 2) for name, spent in sorted(stages.spent.items())}
     return each | {"whole": round(sum(stages.spent.values()) / counted, 2)}
 
 
+def bare_look_ms(picture: bytes, times: int = 20) -> float | None:
+    """Return the median CPU ms of one look of the object model at a whole picture; None without weights."""
+    from vision import yolo
+    from vision.decoding import decode_picture
+    from vision.loading import models
+    from vision.types import WHOLE
+
+    model = models().object_model
+    if model is None:
+        return None
+    rgb, spent = decode_picture(picture), []
+    for _time in range(times):
+        began = time.process_time()
+        yolo.look(rgb, model, WHOLE)
+        spent.append(time.process_time() - began)
+    return round(1000 * median(spent), 2)
+
+
 def _places() -> list[tuple[Any, str, str]]:
-    from monitoring import claims, news, observing, rules, services
+    from monitoring import claims, found, news, observing, rules
     from vision import decoding, pipeline
 
     return [
@@ -78,19 +103,18 @@ def _places() -> list[tuple[Any, str, str]]:
         (pipeline, "analyze", "senses"),
         (observing, "record_observations", "recording"),
         (rules, "step", "rules"),
-        (services, "write_changes", "activities"),
-        (news, "tell_found", "telling"),
+        (found, "write_told", "activities"),
+        (news, "tell_all_found", "telling"),
         (claims.Claim, "take", "claim"),
         (claims.Claim, "release", "claim"),
     ]
 
 
-def _examine(sessions: list[uuid.UUID], number: int, data: bytes, stages: Stages) -> None:
+def _examine(sessions: list[uuid.UUID], frame: StoredFrame, stages: Stages) -> None:
     from monitoring import intake, tasks
-    from monitoring.frame_store import StoredFrame
 
     for session in sessions:
-        intake.store(session, StoredFrame(seq=number, captured_at=time.time(), data=data))
+        intake.store(session, frame)
     with stages.time("queue and task"):
         tasks.analyze_sessions(*map(str, sessions))
 
@@ -104,7 +128,8 @@ def main() -> None:
 
     warm_up()
     pictures = [path.read_bytes() for path in sorted(Path(sys.argv[1]).iterdir())]
-    sys.stdout.write(json.dumps(measure(pictures * int(sys.argv[2] if len(sys.argv) > 2 else 2))))
+    stages = measure(pictures * int(sys.argv[2] if len(sys.argv) > 2 else 1))
+    sys.stdout.write(json.dumps({**stages, "bare look": bare_look_ms(pictures[0])}))
 
 
 if __name__ == "__main__":

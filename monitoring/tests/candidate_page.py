@@ -7,6 +7,11 @@ STEPS_MS = 20_000
 POINTS = 5
 
 
+NO_COMPLAINTS = ("Failed to load resource", "A VideoFrame was garbage collected")
+"""A browser notes every call that gets no answer, with which the page deals. And now and then a frame nobody closed:
+most likely the one that still waits in the camera's stream when the worker that reads it ends."""
+
+
 class CandidatePage:
     """One tab with the page; remembers what the server acknowledged and what the browser complained of."""
 
@@ -27,8 +32,7 @@ class CandidatePage:
             self.refused.append(message)
 
     def _read(self, said):
-        # A browser notes every call that gets no answer; the page deals with those.
-        if said.type == "error" and not said.text.startswith("Failed to load resource"):
+        if said.type == "error" and not said.text.startswith(NO_COMPLAINTS):
             self.complaints.append(said.text)
 
     # --- before the exam ----------------------------------------------------------------------------------------------

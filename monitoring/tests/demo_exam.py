@@ -7,12 +7,14 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
+import psycopg
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from monitoring.tests.sockets import SocketServer
+from monitoring.tests.storage import private_postgres, private_redis
 from monitoring.tests.test_server import wait_until
 
 PREPARE = """
@@ -30,9 +32,9 @@ SOON_S = 10.0
 class DemoServer(SocketServer):
     """A server of its own with the demonstration exam, where everybody has the same password."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, **environ):
         # What is downloaded differs between machines; what comes with the packages does not.
-        super().__init__(folder, PROCTORING_MODELS=str(folder / "models"))
+        super().__init__(folder, PROCTORING_MODELS=str(folder / "models"), **environ)
         self.password = secrets.token_urlsafe(12)
         self.python(PREPARE, self.password)
 
@@ -56,6 +58,41 @@ class DemoServer(SocketServer):
         [exam] = self.call("GET", "exams?code=demo", token=token)["results"]
         self.call("POST", f"exams/{exam['id']}/candidates", {"email": email}, token)
         return exam["id"]
+
+
+class FullDemoServer(DemoServer):
+    """The same with PostgreSQL and Redis of its own, and with worker and beat as processes of their own."""
+
+    def __init__(self, folder, postgres, redis):
+        super().__init__(folder, DATABASE_URL=postgres.url, REDIS_URL=redis.url)
+
+    def start(self):
+        super().start()
+        self.run("celery", "-A", "proctoring", "worker", "-c", "1", "-l", "WARNING")
+        self.run("celery", "-A", "proctoring", "beat", "-s", str(self.folder / "beat"), "--pidfile=", "-l", "WARNING")
+
+    def begin(self):
+        super().begin()
+        wait_until(lambda: self.is_up() and self.health()["status"] == "ok")
+
+    def ask(self, query):
+        with psycopg.connect(self.environ["DATABASE_URL"], autocommit=True) as connection:
+            return connection.execute(query).fetchall()
+
+
+@contextmanager
+def demo_server(shape, folder):
+    """Run the demonstration in one of the two shapes, zero or full; skips the test where its services are missing."""
+    with ExitStack() as stack:
+        if shape == "full":
+            postgres = stack.enter_context(private_postgres())
+            redis = stack.enter_context(private_redis(folder, "--appendonly", "yes"))
+            server: DemoServer = FullDemoServer(folder, postgres, redis)
+        else:
+            server = DemoServer(folder)
+        stack.callback(server.remove)
+        server.begin()
+        yield server
 
 
 class Reviewer:

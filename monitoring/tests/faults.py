@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import resource
 import signal
 import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, ClassVar
@@ -181,10 +182,18 @@ def running(kind: type[Shape], folder: Path) -> Iterator[Shape]:
         yield shape
 
 
-class Streamer:
-    """A candidate's client as it should be: pictures without end, each sent until it is acknowledged.
+PICTURE, SOUND = 0, 1
+SOUND_S, RATE = 1, 16_000
+NOISE = random.Random(7).randbytes(SOUND_S * RATE * 2)
+Number = tuple[int, int]
+"""Of what is sent: picture or sound, and which."""
 
-    It connects again when the line breaks or falls silent. ``acked`` tells when each number was acknowledged.
+
+class Streamer:
+    """A candidate's client as it should be: pictures and sound without end, each sent until it is acknowledged.
+
+    It connects again when the line breaks or falls silent. ``acked`` tells when each picture was acknowledged,
+    ``heard`` when each second of sound.
     """
 
     AGAIN_S, REST_S, SILENT_S, IN_FLIGHT = 1.0, 0.5, 4.0, 16
@@ -192,10 +201,12 @@ class Streamer:
     def __init__(self, sitting: Sitting, picture: bytes, *, per_s: float = 10.0) -> None:
         self.sitting, self.picture, self._every_s = sitting, picture, 1 / per_s
         self.acked: dict[int, float] = {}
+        self.heard: dict[int, float] = {}
         self.breaks = 0
         self.refusals: list[str] = []
-        self._waiting: dict[int, tuple[float, float]] = {}
-        self._next, self._rest_until, self._over = 0, 0.0, threading.Event()
+        self._waiting: dict[Number, tuple[float, float]] = {}
+        self._next = {PICTURE: 0, SOUND: 0}
+        self._rest_until, self._over = 0.0, threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def __enter__(self) -> Streamer:
@@ -212,9 +223,9 @@ class Streamer:
         wait_until(lambda: len(self.acked) >= wanted, seconds)
 
     def finish(self, seconds: float = 60.0) -> set[int]:
-        """Take no more pictures; returns the numbers of all, once each has been acknowledged."""
+        """Take no more of either; returns the numbers of all pictures, once everything has been acknowledged."""
         self._every_s = float("inf")
-        wait_until(lambda: not self._waiting and len(self.acked) == self._next, seconds)
+        wait_until(lambda: not self._waiting and len(self.acked) == self._next[PICTURE], seconds)
         self.__exit__()
         return set(self.acked)
 
@@ -228,14 +239,13 @@ class Streamer:
             self._over.wait(0.2)
 
     def _talk(self, line: Any) -> None:
-        heard_at, due_at = time.monotonic(), 0.0
-        for seq, (at, _sent_at) in self._waiting.items():
-            self._waiting[seq] = at, 0.0
+        heard_at = time.monotonic()
+        due_at = {PICTURE: 0.0, SOUND: 0.0}
+        for number, (at, _sent_at) in self._waiting.items():
+            self._waiting[number] = at, 0.0
         while not self._over.is_set():
             now = time.monotonic()
-            if now >= due_at and self._every_s < float("inf"):
-                self._waiting[self._next] = time.time(), 0.0
-                self._next, due_at = self._next + 1, now + self._every_s
+            self._capture(now, due_at)
             self._send_due(line, now)
             with suppress(TimeoutError):
                 self._read(line.recv(timeout=0.05))
@@ -243,18 +253,27 @@ class Streamer:
             if self._waiting and time.monotonic() - heard_at > self.SILENT_S:
                 raise TimeoutError
 
+    def _capture(self, now: float, due_at: dict[int, float]) -> None:
+        for stream, every_s in ((PICTURE, self._every_s), (SOUND, SOUND_S)):
+            if now >= due_at[stream] and self._every_s < float("inf"):
+                self._waiting[stream, self._next[stream]] = time.time(), 0.0
+                self._next[stream], due_at[stream] = self._next[stream] + 1, now + every_s
+
     def _send_due(self, line: Any, now: float) -> None:
         if now < self._rest_until:
             return
-        for seq, (at, sent_at) in sorted(self._waiting.items())[: self.IN_FLIGHT]:
+        for (stream, seq), (at, sent_at) in sorted(self._waiting.items(), key=lambda one: one[1][0])[: self.IN_FLIGHT]:
             if now - sent_at > self.AGAIN_S:
-                line.send(wire.HEADER.pack(1, 0, 0, seq, int(at * 1000)) + self.picture)
-                self._waiting[seq] = at, now
+                rate, data = (RATE, NOISE) if stream == SOUND else (0, self.picture)
+                line.send(wire.HEADER.pack(1, stream, rate, seq, int(at * 1000)) + data)
+                self._waiting[stream, seq] = at, now
 
     def _read(self, text: str) -> None:
         message = json.loads(text)
-        if message["type"] == "ack" and self._waiting.pop(message["seq"], None):
-            self.acked[message["seq"]] = time.monotonic()
+        if message["type"] == "ack":
+            stream, taken = (SOUND, self.heard) if message["stream"] == "audio" else (PICTURE, self.acked)
+            if self._waiting.pop((stream, message["seq"]), None):
+                taken[message["seq"]] = time.monotonic()
         elif message["type"] == "error":
             self.refusals.append(message["code"])
             self._rest_until = time.monotonic() + self.REST_S
@@ -301,17 +320,15 @@ class Line:
                 other.shutdown(socket.SHUT_WR)
 
 
-def reckon(shape: Shape, sitting: Sitting, acked: set[int], *, thinned: int | None = None) -> None:
-    """Wait until every acknowledged picture is examined or counted as thinned out, and see that none is doubled.
+def reckon(
+    shape: Shape, sitting: Sitting, acked: Collection[int], heard: Collection[int] = (), *, thinned: int | None = None
+) -> None:
+    """Wait until all that was acknowledged is examined or counted as thinned out, and see that none is doubled.
 
-    ``thinned``: how many at most, where that is known.
+    ``acked`` are numbers of pictures, ``heard`` of seconds of sound; ``thinned``: at most so many, where that is known.
     """
-
-    def missing() -> int:
-        examined = {seq for stream, seq in sitting.examined() if stream == "frame"}
-        return len(acked - examined) - shape.monitor(sitting)["frames_skipped"]
-
-    wait_until(lambda: missing() <= 0)
+    taken = {("frame", seq) for seq in acked} | {("audio", seq) for seq in heard}
+    wait_until(lambda: len(taken.difference(sitting.examined())) <= shape.monitor(sitting)["frames_skipped"])
     examined = sitting.examined()
     counted = shape.monitor(sitting)
     assert len(examined) == len(set(examined))

@@ -126,7 +126,11 @@ def test_it_shows_the_session_page_to_the_right_people(client, session, who, sta
 @pytest.mark.parametrize(("who", "status"), MAY)
 def test_it_serves_evidence_to_the_right_people(client, session, who, status):
     sign_in(client, who)
-    assert client.get(picture_address(session)).status_code == status
+    answer = client.get(picture_address(session))
+    assert answer.status_code == (302 if status == 200 else status)
+    assert ("/login/" in answer.headers.get("Location", "")) is (status == 302)
+    if status == 200:
+        assert client.get(answer["Location"]).status_code == 200
 
 
 @pytest.mark.parametrize(("who", "status"), [(who, 302 if status == 200 else status) for who, status in MAY])
@@ -160,7 +164,7 @@ def test_it_does_not_let_somebody_without_the_permission_decide(client, session)
     user = sign_in(client, "owner")
     user.groups.clear()
     assert client.post(decide_address(session), {"outcome": "clear", "reason": "x"}).status_code == 403
-    assert client.get(picture_address(session)).status_code == 404
+    assert client.get(picture_address(session), follow=True).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -355,13 +359,13 @@ def test_it_finds_activities_by_filters(client, session, query, found):
 
 def test_it_serves_a_picture_that_no_shared_cache_keeps_and_no_browser_guesses_about(client, session):
     sign_in(client, "owner")
-    answer = client.get(picture_address(session))
+    answer = client.get(picture_address(session), follow=True)
     assert b"".join(answer.streaming_content) == picture()
     assert answer["Content-Type"] == "image/jpeg"
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert "private" in answer["Cache-Control"]
     assert answer["ETag"] == f'"{hashlib.sha256(picture()).hexdigest()}"'
-    again = client.get(picture_address(session), headers={"if-none-match": answer["ETag"]})
+    again = client.get(picture_address(session), headers={"if-none-match": answer["ETag"]}, follow=True)
     assert (again.status_code, again.content) == (304, b"")
 
 
@@ -375,14 +379,14 @@ def test_it_says_404_for_a_picture_that_is_gone_or_never_was(client, session):
     sign_in(client, "owner")
     evidence = Evidence.objects.get()
     evidence.file.storage.delete(evidence.file.name)
-    assert client.get(picture_address(session)).status_code == 404
+    assert client.get(picture_address(session), follow=True).status_code == 404
     assert client.get(reverse("admin:monitoring_evidence_picture", args=[uuid.uuid4()])).status_code == 404
 
 
 def test_it_does_not_serve_a_file_of_a_kind_that_is_no_picture(client, session):
     sign_in(client, "owner")
     Evidence.objects.update(media_type="text/html")
-    assert client.get(picture_address(session)).status_code == 404
+    assert client.get(picture_address(session), follow=True).status_code == 404
 
 
 @pytest.mark.parametrize("address", [f"{LIST}{uuid.UUID(int=1)}/change/", f"{LIST}not-an-id/change/"])

@@ -6,6 +6,8 @@ from datetime import timedelta
 import pytest
 from celery import current_app
 from django.core.files.storage import FileSystemStorage
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from exams.lifecycle import move_session
@@ -13,7 +15,7 @@ from exams.models import SessionStatus
 from monitoring import analysis, intake, observing, queue, tasks
 from monitoring.claims import Claim, claimed
 from monitoring.frame_store import StoredFrame, frame_store
-from monitoring.models import Evidence, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
+from monitoring.models import Assessment, Evidence, MonitoringLog, Observation, SessionMonitor, SuspiciousActivity
 from monitoring.services import lock_monitors
 from monitoring.tests.factories import START, end_session, facts, make_exam, make_session, two_men_jpeg, watch
 
@@ -67,10 +69,10 @@ def test_a_session_that_another_process_holds_is_left_alone_and_the_others_are_n
 def test_one_that_cannot_be_recorded_keeps_nobody_from_being_recorded(sessions, two_men, monkeypatch, caplog):
     real, broken = lock_monitors, sessions[1].pk
 
-    def lock(session_ids):
+    def lock(session_ids, **kwargs):
         if broken in session_ids:
             raise OSError("no space left on device")
-        return real(session_ids)
+        return real(session_ids, **kwargs)
 
     for session in sessions:
         take(session, 0, two_men)
@@ -111,24 +113,57 @@ def test_a_long_queue_of_one_keeps_no_other_waiting(sessions, two_men, monkeypat
         take(sessions[0], seq, two_men)
     take(sessions[1], 0, two_men)
     assert analysis.analyze_waiting(session_ids=[session.pk for session in sessions[:2]]) == 21
-    assert order[0] == {str(sessions[0].pk): 8, str(sessions[1].pk): 1}
+    assert order[0] == {str(sessions[0].pk): 12, str(sessions[1].pk): 1}
 
 
-def test_many_sessions_cost_few_queries_more_than_one(sessions, django_assert_num_queries):
+def test_many_sessions_cost_as_many_queries_as_one(sessions, django_assert_num_queries):
     for session in sessions:
         watch(session, facts(0.1))
-    batch = {session.pk: observing.Batch(facts=[facts(1.1)]) for session in sessions}
-    # A savepoint and its end, locks, sessions, known numbers and rows; then each monitor.
-    with django_assert_num_queries(6 + len(sessions)):
-        observing.record_observations(batches=batch)
+    # A savepoint and its end, locks, sessions, known numbers, rows and monitors.
+    for at, together in enumerate([sessions[:1], sessions]):
+        with django_assert_num_queries(7):
+            record(together, facts(1.1 + at))
+
+
+def test_activities_of_many_sessions_are_written_in_as_many_queries_as_those_of_one(sessions, two_men):
+    def queries(together, seen):
+        with CaptureQueriesContext(connection) as context:
+            record(together, *seen, pictures={one.seq: lambda: two_men for one in seen})
+        return len(context)
+
+    for session in sessions:
+        watch(session, facts(0.1))
+    shown, gone = [facts(at, faces=2) for at in range(1, 13)], [facts(at) for at in range(13, 25)]
+    one, others = sessions[:1], sessions[1:]
+    begin, end = queries(one, shown), queries(one, gone)
+    assert (queries(others, shown), queries(others, gone)) == (begin, end)
+    assert SuspiciousActivity.objects.filter(ended_at__isnull=False).count() == len(sessions)
+    assert Evidence.objects.count() == len(sessions)
+    assert {row.risk_score for row in Assessment.objects.all()} == {4.0}
+
+
+def test_one_activity_may_end_and_the_next_of_its_kind_begin_in_the_same_round(sessions):
+    record(sessions, *(facts(at, faces=2) for at in range(12)))
+    again = [facts(at) for at in range(12, 100)] + [facts(at, faces=2) for at in range(100, 112)]
+    record(sessions, *again)
+    for session in sessions:
+        ends = (
+            SuspiciousActivity.objects.filter(session=session).order_by("started_at").values_list("ended_at", flat=True)
+        )
+        assert [end is None for end in ends] == [False, True]
+
+
+def record(sessions, *seen, pictures=None):
+    batch = observing.Batch(facts=seen, pictures=pictures or {})
+    observing.record_observations(batches={session.pk: batch for session in sessions})
 
 
 def test_messages_carry_sessions_in_shares_of_one_size(monkeypatch):
     sent = []
     monkeypatch.setattr(current_app, "send_task", lambda name, arguments, **_options: sent.append(arguments))
-    asked = [uuid.uuid4() for _ in range(10)]
+    asked = [uuid.uuid4() for _ in range(16)]
     queue.send(queue.ANALYZE, *asked)
-    assert sorted(map(len, sent)) == [5, 5]
+    assert sorted(map(len, sent)) == [8, 8]
     assert {one for share in sent for one in share} == set(map(str, asked))
     queue.send(queue.ANALYZE, *asked)
     assert len(sent) == 2  # they wait in the queue already

@@ -177,12 +177,12 @@ def test_it_logs_a_flood_of_bad_pictures_once_in_a_while(client, session):
 
 def test_it_logs_a_flood_of_pictures_that_only_the_worker_finds_out_once_in_a_while(client, session):
     broken = two_men_jpeg()[:3000]
-    for seq in range(20):
+    for seq in range(analysis.BATCH + 4):
         assert send(client, session, data=broken, query=f"?seq={seq}").status_code == 202
     analysis.analyze_waiting(session_ids=[session.pk])
     log = MonitoringLog.objects.get()
-    assert (log.event_type, log.detail["seq"], log.detail["pictures"]) == ("INVALID_IMAGE", 0, 16)
-    assert Observation.objects.filter(usable=False).count() == 20
+    assert (log.event_type, log.detail["seq"], log.detail["pictures"]) == ("INVALID_IMAGE", 0, analysis.BATCH)
+    assert Observation.objects.filter(usable=False).count() == analysis.BATCH + 4
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_it_answers_what_a_picture_sound_and_events_show_and_stores_them(worker,
     assert answer.status_code == 200
     assert found["labels"] == ["MULTIPLE_FACES", "PASTE"]
     assert (found["examined"], found["activities"]) == (True, [])
-    assert found["not_examined"] == []
+    assert found["not_examined"] == ["identity"]  # there is no enrolled face
     assert len(found["observation"]["faces"]) == 2
     assert sorted(Observation.objects.values_list("stream", "usable")) == [("audio", True), ("frame", True)]
     assert logs(session) == [("PASTE", "browser"), ("ACTIVITY", "browser"), ("ANALYZE", "server")]

@@ -155,7 +155,7 @@ def test_a_noise_is_raised_with_its_sound_as_evidence_and_ends(client, session):
     assert hashlib.sha256(evidence.file.read()).hexdigest() == evidence.sha256
     reviewer = Client()
     reviewer.force_login(session.exam.owner)
-    served = reviewer.get(f"/admin/monitoring/evidence/{evidence.pk}/picture/")
+    served = reviewer.get(f"/admin/monitoring/evidence/{evidence.pk}/picture/", follow=True)
     assert (served.status_code, served["Content-Type"]) == (200, "audio/wav")
     page = reviewer.get(f"/admin/exams/examsession/{session.pk}/change/").content.decode()
     assert f'<audio controls preload="none" src="/admin/monitoring/evidence/{evidence.pk}/picture/"' in page

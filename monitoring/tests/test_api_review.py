@@ -133,6 +133,18 @@ def test_it_asks_for_a_reason_of_a_bearable_length(people, session, activity, se
     assert not ReviewDecision.objects.exists()
 
 
+def test_it_takes_a_verdict_back_once_and_only_where_there_is_one(people, activity):
+    back = {"verdict": "withdrawn", "reason": "Meant for another activity."}
+    assert judge(people["owner"], activity, **back).json()["code"] == "wrong_state"
+    judge(people["owner"], activity, verdict="dismissed", reason="A break.")
+    answer = judge(people["owner"], activity, **back)
+    assert (answer.status_code, answer.json()["label"]) == (201, "taken back")
+    assert answer.json()["scores"]["reviewed_risk_score"] == answer.json()["scores"]["risk_score"]
+    rows = client_of(people["owner"]).get(f"/api/v1/sessions/{activity.session_id}/activities").json()["results"]
+    assert {row["verdict"] for row in rows} == {"undecided"}
+    assert judge(people["owner"], activity, **back).status_code == 409
+
+
 @pytest.mark.parametrize("verdict", [None, "", "clear", "guilty", 1, ["confirmed"]])
 def test_it_refuses_what_is_no_verdict(people, activity, verdict):
     answer = judge(people["owner"], activity, verdict=verdict, reason="x")
@@ -205,6 +217,9 @@ def test_it_tells_nothing_but_that_nothing_is_decided(people, session, activity)
         "reason": "",
         "decided_at": None,
         "activities": [],
+        "may_appeal": False,
+        "appeal_until": None,
+        "appeal": None,
     }
 
 

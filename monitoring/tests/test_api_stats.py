@@ -321,7 +321,7 @@ def test_it_lists_sessions_with_risk_and_outcome(people, exam, other_exam):
     calm, risky, unwatched = watched_session(exam), watched_session(exam, tabs=2), make_session(exam)
     unwatched.assessments.all().delete()
     other = watched_session(other_exam)
-    decide_session(session=risky, outcome="escalated", reason="x", reviewer=people["owner"])
+    decide_session(session=risky, outcome="escalated", reason="x", reviewer=people["assigned reviewer"])
     decide_session(session=risky, outcome="violation", reason="x", reviewer=people["owner"])
     rows = get(people["owner"], SESSIONS, ordering="-risk_score")["results"]
     assert [row["id"] for row in rows] == [str(one.pk) for one in (risky, calm, unwatched)]

@@ -5,7 +5,7 @@ import pytest
 from exams.policy import Policy, parse_policy
 from monitoring.cues import examined_senses, read_cues
 from monitoring.tests.factories import facts
-from vision.types import Condition, Eyes, Head, Observation, Sense
+from vision.types import Condition, Detection, Eyes, Face, Head, Likeness, Observation, Sense
 
 POLICY = Policy()
 
@@ -34,6 +34,14 @@ POLICY = Policy()
         ("LOOKING_AWAY", facts(0, yaw=-60), True),
         ("LOOKING_AWAY", facts(0, yaw=None), None),
         ("LOOKING_AWAY", facts(0, faces=0), None),
+        ("IDENTITY_MISMATCH", facts(0), None),
+        ("IDENTITY_MISMATCH", Observation(0, 0, identity=Likeness(0.3)), False),
+        ("IDENTITY_MISMATCH", Observation(0, 0, identity=Likeness(0.54)), False),
+        ("IDENTITY_MISMATCH", Observation(0, 0, identity=Likeness(0.8)), True),
+        ("IDENTITY_UNSURE", facts(0), None),
+        ("IDENTITY_UNSURE", Observation(0, 0, identity=Likeness(0.3)), False),
+        ("IDENTITY_UNSURE", Observation(0, 0, identity=Likeness(0.54)), True),
+        ("IDENTITY_UNSURE", Observation(0, 0, identity=Likeness(0.8)), None),  # the other kind tells it
         ("PHONE", facts(0, objects={"cell phone": 0.9}), True),
         ("PHONE", facts(0, objects={"remote": 0.9}), False),
         ("PHONE", facts(0, objects={"cell phone": 0.01}), False),
@@ -89,3 +97,64 @@ def test_it_gives_the_same_answers_from_stored_facts():
     seen = facts(3, yaw=61, objects={"cell phone": 0.71})
     again = Observation.from_facts(seen.to_facts(), seq=seen.seq, captured_at=seen.captured_at)
     assert read_cues(again, POLICY) == read_cues(seen, POLICY)
+
+
+PHONE_BOX, BADGE_BOX = (0.7, 0.75, 0.1, 0.1), (0.46, 0.5, 0.06, 0.1)
+
+
+def with_phone(score, box=PHONE_BOX, *, held=False, faces=1, others=(), looked_at=None):
+    found = (Detection("cell phone", score, box, held), *others)
+    face = (Face((0.4, 0.2, 0.15, 0.2), 0.9),) * faces
+    return Observation(0, 0, faces=face, objects=found, looked_at=looked_at)
+
+
+@pytest.mark.parametrize(
+    ("seen", "expected"),
+    [
+        (with_phone(0.3, held=True), True),
+        (with_phone(0.3), False),  # lies about, and is not sure enough
+        (with_phone(0.4), True),
+        (with_phone(0.7, BADGE_BOX), False),  # a badge on the chest
+        (with_phone(0.7, BADGE_BOX, faces=0), True),
+        (with_phone(0.3, BADGE_BOX, held=True), True),
+        (with_phone(0.9, BADGE_BOX), True),
+        (with_phone(0.7, (0.1, 0.1, 0.5, 0.8)), False),  # fills the picture: mostly something else
+        (with_phone(0.3, held=True, others=(Detection("remote", 0.5, PHONE_BOX),)), False),
+        (with_phone(0.3, held=True, others=(Detection("remote", 0.5, BADGE_BOX),)), True),
+        (with_phone(0.3, held=True, others=(Detection("remote", 0.35, PHONE_BOX),)), True),
+    ],
+)
+def test_a_phone_is_told_from_what_looks_like_one(seen, expected):
+    cue = read_cues(seen, POLICY)["PHONE"]
+    assert cue.value is expected
+    assert cue.confidence > 0.5 if expected else cue.confidence == 0
+
+
+def test_a_closer_look_answers_nothing_about_people_and_laptops():
+    near = with_phone(0.1, looked_at=(0.3, 0.4, 0.4, 0.4))
+    cues = read_cues(near, POLICY)
+    assert cues["PHONE"].value is False
+    assert cues["EXTRA_PERSON"].value is None and cues["LAPTOP"].value is None and cues["BOOK"].value is None
+    whole = Observation.from_facts(with_phone(0.1).to_facts(), seq=0, captured_at=0)
+    assert read_cues(whole, POLICY)["LAPTOP"].value is False
+    nearby = with_phone(0.1, faces=0, looked_at=(0.3, 0.4, 0.4, 0.4))
+    assert read_cues(nearby, POLICY)["NO_FACE"].value is None, "nobody was looked for"
+
+
+def test_what_a_closer_look_saw_survives_being_stored():
+    near = with_phone(0.3, held=True, looked_at=(0.3, 0.4, 0.4, 0.4))
+    again = Observation.from_facts(near.to_facts(), seq=0, captured_at=0)
+    assert again == near and read_cues(again, POLICY) == read_cues(near, POLICY)
+
+
+def test_a_face_that_hung_there_for_long_is_a_poster_and_counts_for_nobody():
+    candidate, poster = Face((0.3, 0.2, 0.2, 0.3), 0.9), Face((0.7, 0.1, 0.05, 0.07), 0.9, still_s=31.0)
+    cues = read_cues(Observation(0, 0.0, faces=(candidate, poster)), POLICY)
+    assert cues["MULTIPLE_FACES"].value is False
+    someone = Face((0.7, 0.1, 0.05, 0.07), 0.9, still_s=3.0)
+    assert (
+        read_cues(Observation(0, 0.0, faces=(candidate, poster, someone)), POLICY)["MULTIPLE_FACES"].detail["faces"]
+        == 2
+    )
+    patient = parse_policy({"thresholds": {"poster_s": 60}})
+    assert read_cues(Observation(0, 0.0, faces=(candidate, poster)), patient)["MULTIPLE_FACES"].value is True

@@ -49,11 +49,11 @@ def test_it_measures_what_the_labels_can_judge_with_each_set_of_weights(folder):
     assert set(card["runs"]) == {"all", "bundled"}
     for run in card["runs"].values():
         rows = {row["kind"]: row for row in run["pictures"]}
-        assert set(rows) == {"NO_FACE", "MULTIPLE_FACES"}
+        assert set(rows) == {"NO_FACE", "MULTIPLE_FACES", "PRINT_OR_SCREEN"}
         assert (rows["NO_FACE"]["n"], rows["NO_FACE"]["not_examined"]["hits"]) == (3, 1)
         assert (rows["MULTIPLE_FACES"]["recall"]["n"], rows["MULTIPLE_FACES"]["false_alarms"]["hits"]) == (1, 0)
         assert run["counting"]["exact"]["n"] == 2
-        assert [row["condition"] for row in run["conditions"]] == ["sport", "sport"]
+        assert [row["condition"] for row in run["conditions"]] == ["sport"] * 3
         assert run["unread"] == 2
     assert "broken.jpg: " in err and "broken.mp4: " in err
 

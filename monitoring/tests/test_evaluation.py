@@ -129,6 +129,11 @@ def test_what_is_called_sure_and_is_right_as_often_has_no_calibration_error():
         (Kind.EYES_CLOSED, {"eyes": "closed"}, True),
         (Kind.EYES_CLOSED, {"eyes": "open"}, False),
         (Kind.EYES_CLOSED, {"eyes": "half closed"}, None),
+        ("PRINT_OR_SCREEN", {"live": False, "attack": "printed poster"}, True),
+        ("PRINT_OR_SCREEN", {"live": True}, False),
+        ("PRINT_OR_SCREEN", {"faces": 2}, False),
+        ("PRINT_OR_SCREEN", {"person": "a", "set": "b"}, False),
+        ("PRINT_OR_SCREEN", {"faces": 0, "persons": 0}, None),
         (Kind.PHONE, {"objects": ["phone"], "objects_absent": []}, True),
         (Kind.PHONE, {"objects": [], "objects_absent": ["phone"]}, False),
         (Kind.PHONE, {"objects": ["laptop"]}, None),
@@ -155,6 +160,20 @@ def test_labelled_frames_become_seconds():
     phone = expected_of({"looking_at_phone_every_5_frames": "0,1,1,0,1"}, 5.0)
     assert phone.spans == (Span(Kind.PHONE, 1.0, 3.0), Span(Kind.PHONE, 4.0, 5.0))
     assert expected_of({"objects_absent": ["phone"]}, 5.0) == stretches.Expected((), frozenset({Kind.PHONE}))
+
+
+def test_signs_are_expected_throughout_where_they_are_labelled_and_nowhere_where_something_else_is():
+    signs, none = expected_of({"hand_gesture": True}, 5.0), expected_of({"hand_gesture": False}, 5.0)
+    assert signs.spans == (Span(Kind.HAND_GESTURE, 0.0, 5.0),) and none.spans == ()
+    assert all(Kind.HAND_GESTURE in one.judged for one in (signs, none, expected_of({"gaze": []}, 5.0)))
+    assert Kind.HAND_GESTURE not in expected_of({"faces": 1}, 5.0).judged
+
+
+def test_a_mouth_is_covered_open_or_closed_or_not_asked_about():
+    truths = {question.name: question.truth for question in questions.QUESTIONS}
+    told = [truths["HAND_OVER_MOUTH"]({"mouth": word}) for word in ("covered", "open", "closed", "half open")]
+    assert told == [True, False, False, None]
+    assert [truths["HAND_RAISED"](labels) for labels in ({"hand_gesture": False}, {})] == [False, None]
 
 
 def test_a_stretch_is_hit_where_spans_overlap_and_all_else_is_a_false_alarm():

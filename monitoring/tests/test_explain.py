@@ -30,6 +30,18 @@ SHOWN = "This was so in 4 of 6 pictures, over 5 s."
     ("kind", "detail", "what", "how_often"),
     [
         ("NO_FACE", {}, "No face and no person could be seen.", SEEN),
+        (
+            "NO_FACE",
+            {"pictures": 1},
+            "No person could be seen: a face in view never changed, as that of a picture on the wall.",
+            SEEN,
+        ),
+        (
+            "EYE_MOVEMENT",
+            {"looks": 7, "direction": "left", "degrees": 15},
+            "Within a short time the eyes went 7 times to one place to the left of the picture, and back.",
+            SEEN,
+        ),
         ("MULTIPLE_FACES", {"faces": 3}, "3 faces were in the picture.", SEEN),
         ("CAMERA_BLOCKED", {}, "The camera seemed to be covered, so nothing could be examined.", SHOWN),
         ("LOOKING_AWAY", TURNED, "The head was turned to the left of the picture, by 40° at its clearest.", SEEN),
@@ -68,7 +80,7 @@ def test_it_says_only_what_was_reported_of_an_instant(kind, sentence):
 
 def test_it_believes_no_words_where_a_number_belongs():
     told = {"faces": "<b>" * 1000, "persons": True, "direction": "left", "degrees": "x" * 1000}
-    for kind in ("MULTIPLE_FACES", "EXTRA_PERSON", "LOOKING_AWAY"):
+    for kind in ("MULTIPLE_FACES", "EXTRA_PERSON", "LOOKING_AWAY", "EYE_MOVEMENT"):
         assert len(explain(kind, told, positives=1, examined=1, duration_s=1)) < 100
 
 

@@ -78,6 +78,19 @@ def test_it_keeps_what_was_taken_until_it_is_discarded(store):
     assert (store.waiting(SESSION), list(store.sessions()), store.numbers(SESSION)) == (0, [], [])
 
 
+def test_it_does_for_several_sessions_at_once_what_it_does_for_one(store):
+    other, empty = uuid.uuid4(), uuid.uuid4()
+    for seq in range(1, 4):
+        store.put(SESSION, frame(seq))
+        store.put(other, frame(10 * seq))
+    taken = store.take_each({SESSION: 2, other: 5, empty: 5})
+    numbers = {session: [item.seq for item in items] for session, items in taken.items()}
+    assert numbers == {SESSION: [1, 2], other: [10, 20, 30], empty: []}
+    assert store.discard_each({SESSION: [1, 2], other: [10, 99], empty: []}) == {SESSION: 2, other: 1, empty: 0}
+    assert (store.numbers(SESSION), store.numbers(other)) == ([3], [20, 30])
+    assert store.thinned_of([SESSION, empty]) == {SESSION: 0, empty: 0} and store.thinned_of([]) == {}
+
+
 def test_it_stores_a_repeated_number_once_and_keeps_the_first(store):
     assert store.put(SESSION, frame(1, 5.0)) == 0
     assert store.put(SESSION, frame(1, 9.0)) is None

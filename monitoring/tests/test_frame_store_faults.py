@@ -117,6 +117,23 @@ def test_a_redis_that_is_away_is_told_and_back_again_has_what_it_accepted(tmp_pa
         assert store.numbers(SESSION) == list(range(51))
 
 
+def test_a_redis_that_has_forgotten_our_scripts_is_told_them_again(tmp_path):
+    with private_redis(tmp_path) as server:
+        store, other = RedisFrameStore(server.url, 16, 60), uuid.uuid4()
+        for session in (SESSION, other):
+            for seq in range(3):
+                store.put(session, frame(seq))
+        server.client().script_flush()
+        taken = store.take_each({SESSION: 2, other: 1})
+        assert {session: [one.seq for one in items] for session, items in taken.items()} == {
+            SESSION: [0, 1],
+            other: [0],
+        }
+        server.client().script_flush()
+        assert store.discard_each({SESSION: [0, 1], other: [0]}) == {SESSION: 2, other: 1}
+        assert store.count([SESSION, other], "frame") == {SESSION: 1, other: 2}
+
+
 def test_a_queue_in_redis_has_an_end_in_time_that_moves_on(tmp_path):
     with private_redis(tmp_path) as server:
         RedisFrameStore(server.url, 500, 3600).put(SESSION, frame(1))

@@ -73,6 +73,7 @@ def test_the_pipeline_is_measured_up_to_the_reviewers_socket():
     assert figures["above"]["candidates"] == 3
     assert level["server_cpu_ms_once_connected"] > 0
     assert figures["stages_ms"]["senses"] > 0
+    assert "bare look" not in figures["stages_ms"] and "bare_look_ms" in figures
     assert figures["stages_ms"]["whole"] >= figures["stages_ms"]["senses"] + figures["stages_ms"]["recording"]
 
 
@@ -271,3 +272,13 @@ def test_a_hall_is_of_candidates_who_may_open_their_sockets():
     assert all(
         session in path and "token=" in path for session, path in zip(hall.sessions, hall.candidates, strict=True)
     )
+
+
+@pytest.mark.slow
+def test_the_reports_of_long_sessions_are_measured_with_all_their_pictures():
+    figures = run("reports", "--reports", 1, "--jobs", 1)
+
+    assert (figures["reports"], figures["jobs"], figures["activities"]) == (1, 1, 60)
+    assert figures["one_pdf_bytes"] > 500_000  # sixty pictures
+    assert figures["one_alone_cpu_s"] > 0
+    assert figures["cpu_s_each"] == pytest.approx(figures["all_cpu_s"], abs=0.1)

@@ -13,13 +13,13 @@ from exams.lifecycle import extend_session, move_session
 from exams.models import SessionStatus
 from exams.services import create_session
 from monitoring import news, presence, wall
-from monitoring.consumers.review import may_look
 from monitoring.messages import send_message
 from monitoring.models import Assessment, MonitoringLog, SuspiciousActivity
 from monitoring.notify import exam_group, session_group
 from monitoring.services import lock_monitor, record_event
 from monitoring.tests.ears import messages, wait_for
 from monitoring.tests.factories import START, facts, make_candidate, make_exam, make_session, make_user, watch
+from monitoring.wall import may_look
 
 
 class Sides:
@@ -84,7 +84,7 @@ def test_what_merely_goes_on_is_told_once_a_second(sides, committed):
     assessment = Assessment.objects.get()
     before, heard = news.scores_of(assessment), len(messages(sides.reviewers, "activity"))
     for _time in range(5):
-        committed(news.tell_found, monitor, assessment, [activity], before=before)
+        committed(news.tell_all_found, [news.News(monitor, assessment, [activity], before)])
     assert len(messages(sides.reviewers, "activity")) == heard + 1
 
 

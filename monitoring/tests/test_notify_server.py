@@ -32,7 +32,7 @@ move_session(session=session, to=SessionStatus.ACTIVE, at=timezone.now() - timed
 people = (exam.owner, session.candidate.user, make_user(Role.TEACHER))
 print(exam.pk, session.pk, *map(AccessToken.for_user, people), two_men_jpeg().hex())
 """
-SOON_S = 2.0
+SOON_S = 10.0
 
 pytestmark = pytest.mark.slow
 

@@ -122,6 +122,11 @@ def sounds(sitting):
     return [json.loads(told) for (told,) in rows(sitting, "monitoring_observation", "facts", "AND stream = 'audio'")]
 
 
+def loudness(sitting):
+    """Return the chunks' levels, dBFS; a short last one may lie between two beeps of the test microphone."""
+    return [sound["level"]["rms"] for sound in sounds(sitting) if sound["duration_s"] > 1]
+
+
 def events(sitting, *kinds):
     found = rows(sitting, "monitoring_monitoringlog", "event_type, detail", "AND source = 'browser'")
     return [(kind, json.loads(detail)) for kind, detail in found if not kinds or kind in kinds]
@@ -166,7 +171,7 @@ def test_pictures_sound_and_events_arrive_under_the_pages_strict_policy(page, si
     times = end(page, sitting)
     assert len(times) >= 5 and times == sorted(times)
     assert max(steps(times)) < LONGEST_STEP_S
-    assert all(sound["level"]["rms"] > -90 for sound in sounds(sitting))
+    assert min(loudness(sitting)) > -90
     assert sum(sound["duration_s"] for sound in sounds(sitting)) == pytest.approx(times[-1] - times[0], abs=2)
     assert ("TAB_SWITCH", {"to": "elsewhere"}) in events(sitting)
     assert {"CAMERA_ON", "MIC_ON"} <= {kind for kind, _detail in events(sitting)}
@@ -186,7 +191,7 @@ def test_sound_as_opus_is_a_tenth_of_the_bytes(page, sitting):
     wait_until(lambda: len(sounds(sitting)) >= 2)
     end(page, sitting)
     heard = sum(sound["duration_s"] for sound in sounds(sitting))
-    assert all(sound["level"]["rms"] > -90 for sound in sounds(sitting))
+    assert min(loudness(sitting)) > -90
     chunks = [item for item in sent if item and wire.read_binary(item).stream == "audio"]
     assert sum(map(len, chunks)) < heard * 32_000 / 5
 
@@ -399,7 +404,7 @@ def test_a_page_that_is_loaded_again_sends_what_the_one_before_it_captured(page,
     assert {(stream, seq) for stream, seq in waiting if stream != "event"} <= found
     assert events(sitting, "TAB_SWITCH", "NETWORK_GAP") == []
     # Nobody switched them off.
-    assert sorted(events(sitting, "CAMERA_ON", "MIC_ON")) == [("CAMERA_ON", {}), ("MIC_ON", {})]
+    assert sorted(events(sitting, "CAMERA_ON", "MIC_ON")) == [("CAMERA_ON", {"label": "fake_device_0"}), ("MIC_ON", {})]
 
 
 def test_stopping_on_a_dead_line_keeps_what_could_not_be_sent(page, sitting, line):

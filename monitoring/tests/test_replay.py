@@ -65,7 +65,7 @@ def found(result, kind):
 
 
 def weighty(result):
-    advice = {"POOR_LIGHT", "CAMERA_BLURRED", "RECORDING_GAP", "SPEECH"}
+    advice = {"POOR_LIGHT", "CAMERA_BLURRED", "RECORDING_GAP", "SPEECH", "HAND_GESTURE"}
     return [item for item in result["activities"] if item["kind"] not in advice]
 
 

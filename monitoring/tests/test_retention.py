@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.models import Role
 from exams.models import ExamSession
 from monitoring import clearing, retention, tasks
+from monitoring.activity_cards import why_no_evidence
 from monitoring.models import (
     Assessment,
     Evidence,
@@ -18,10 +19,13 @@ from monitoring.models import (
     SessionMonitor,
     SuspiciousActivity,
 )
+from monitoring.picture_models import PictureAccess
 from monitoring.rescoring import rescore_session
 from monitoring.retention import remove_evidence, sessions_to_thin_out
-from monitoring.review import decide_activity
+from monitoring.review import decide_activity, decide_session
+from monitoring.session_page import session_context
 from monitoring.tests.factories import end_session, facts, make_session, make_user, watch
+from reports.context import build_context
 from reports.models import SessionReport
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
@@ -91,6 +95,15 @@ def test_nothing_goes_before_its_time_or_soon_after_a_decision(session, settings
     assert sessions_to_thin_out(now=timezone.now() + YEAR) == []
 
 
+def test_they_stay_where_a_session_is_handed_on_in_the_last_moment(session):
+    aged(session)
+    assert sessions_to_thin_out() == [session.pk]
+    reviewer = make_user(Role.REVIEWER)
+    decide_session(session=session, outcome="escalated", reason="Unclear.", reviewer=reviewer)
+    assert remove_evidence(session_id=session.pk) is False
+    assert Evidence.objects.exists() and Observation.objects.exists()
+
+
 def test_a_session_that_still_runs_keeps_everything():
     session = make_session()
     watch(session, facts(1, faces=0, objects={}))
@@ -109,3 +122,39 @@ def test_what_is_gone_is_not_judged_again(session):
         clearing.clear_logs(session=session, reason="Wrong.", by=make_user(Role.ADMIN))
     assert list(Assessment.objects.values()) == before
     assert session.logs.filter(clearing__isnull=True).exists()
+
+
+def test_who_looked_is_forgotten_after_a_time_of_its_own(session, settings, monkeypatch):
+    settings.KEEP_ACCESS_DAYS, settings.KEEP_DAYS = 30, 0
+    monkeypatch.setattr(retention, "LOOKS_AT_ONCE", 2)
+    ages = (0, 29, 31, 32, 400)
+    for days in ages:
+        at = timezone.now() - timedelta(days=days)
+        PictureAccess.objects.create(session=session, what="picture", way="console", at=at)
+    tasks.remove_old_evidence()
+    kept = [(timezone.now() - look.at).days for look in PictureAccess.objects.order_by("-at")]
+    assert kept == [0, 29]
+    assert Evidence.objects.exists()
+    settings.KEEP_ACCESS_DAYS = 0
+    PictureAccess.objects.update(at=timezone.now() - 10 * YEAR)
+    tasks.remove_old_evidence()
+    assert PictureAccess.objects.count() == 2
+
+
+def test_page_and_report_say_why_there_is_no_picture(session, django_capture_on_commit_callbacks):
+    activity, removed = (
+        SuspiciousActivity.objects.get(),
+        "Removed: the time for which pictures and sound are kept is over.",
+    )
+    Evidence.objects.all().delete()
+    assert why_no_evidence(activity.kind, session) == "Neither a picture nor sound of this was kept."
+    with django_capture_on_commit_callbacks(execute=True):
+        remove_evidence(session_id=session.pk)
+    session = ExamSession.objects.get(pk=session.pk)
+    assert [why_no_evidence(kind, session)[:20] for kind in ("PASTE", "CAMERA_SILENT")] == [
+        "No picture: this was",
+        "No picture: none cam",
+    ]
+    assert [entry.no_evidence for entry in build_context(session).entries] == [removed]
+    [card] = session_context(make_user(Role.REVIEWER), session)["activities"]
+    assert card.no_evidence == removed

@@ -4,9 +4,10 @@ import pytest
 
 from accounts.models import Role
 from exams.services import add_policy_version
+from monitoring.cases import ReviewRefused
 from monitoring.models import Assessment, ReviewDecision, SuspiciousActivity
 from monitoring.rescoring import rescore_session
-from monitoring.review import ReviewRefused, decide_activity, decide_session
+from monitoring.review import decide_activity, decide_session
 from monitoring.tests.factories import end_session, facts, make_session, make_user, watch
 
 pytestmark = pytest.mark.django_db

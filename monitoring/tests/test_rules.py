@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exams.policy import Policy, parse_policy
 from monitoring import rules
-from monitoring.cues import Cue
+from monitoring.answers import Cue
 from monitoring.rules import Moment
 from vision.types import Sense
 
@@ -142,6 +142,14 @@ def test_it_counts_objects_between_two_looks_and_is_not_disturbed_by_events():
         state, _ = rules.step(state, Moment(at, at, {}, frozenset(senses)), POLICY)
         state, _ = rules.step(state, Moment(at + 0.5, -1, {"COPY": Cue(True, 1.0)}), POLICY)
     assert state["observed"] == {"faces": 10.5, "objects": 10.5}
+
+
+def test_it_counts_hands_between_two_looks_and_no_longer():
+    state = rules.initial_state()
+    for at in range(31):
+        senses = {Sense.FACES, Sense.HANDS} if at in (0, 8) else {Sense.FACES}
+        state, _ = rules.step(state, Moment(at, at, {}, frozenset(senses)), POLICY)
+    assert state["observed"] == {"faces": 30.0, "hands": 19.0}
 
 
 def test_it_counts_nothing_for_a_sense_that_stopped():

@@ -21,24 +21,26 @@ from monitoring.tests.storage import free_port
 ROOT = Path(__file__).resolve().parents[2]
 PREPARE = """
 import json, sys, django; django.setup()
+from datetime import timedelta
 from django.core.management import call_command
-from monitoring.tests.factories import *
+from django.utils import timezone
+from monitoring.tests import factories
 from monitoring import intake
 call_command("migrate", verbosity=0)
-session = make_session()
-picture = two_men_jpeg()
+factories.START = began = timezone.now() - timedelta(minutes=5)  # before its time is up, however long this takes
+session = factories.make_session()
+picture = factories.two_men_jpeg()
 for seq in range(int(sys.argv[1])):
-    intake.take_frame(session=session, seq=seq, captured_at=START.timestamp() + seq, data=picture)
+    intake.take_frame(session=session, seq=seq, captured_at=began.timestamp() + seq, data=picture)
 print(session.pk)
 """
 END = """
 import sys, django; django.setup()
 from datetime import timedelta
-from monitoring.tests.factories import START
 from exams.models import ExamSession, SessionStatus
 from exams.lifecycle import move_session
 session = ExamSession.objects.get(pk=sys.argv[1])
-move_session(session=session, to=SessionStatus.SUBMITTED, at=START + timedelta(seconds=200))
+move_session(session=session, to=SessionStatus.SUBMITTED, at=session.started_at + timedelta(seconds=200))
 """
 FRAMES = 120
 POSTGRESQL = "postgres://postgres@127.0.0.1:5432/postgres"

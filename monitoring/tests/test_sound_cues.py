@@ -57,7 +57,9 @@ def test_a_chunk_is_as_many_moments_as_it_has_seconds():
         (replace(NOTHING, turns=(Turn(0, 2, 1, 0.9),)), Kind.BACKGROUND_VOICE, [None] * 4),
         (
             replace(
-                NOTHING, turns=(Turn(0, 1, 0, 0.9), Turn(1, 2, 1, 0.9), Turn(2, 3, None, 0.7)), knows_candidate=True
+                NOTHING,
+                turns=(Turn(0, 1, 0, 0.9, 0.68), Turn(1, 2, 1, 0.9, 0.67), Turn(2, 3, None, 0.0)),
+                knows_candidate=True,
             ),
             Kind.BACKGROUND_VOICE,
             [False, True, None, False],
@@ -90,7 +92,11 @@ def test_what_is_open_ends_with_the_session_whichever_way_it_was_noticed():
 
 def test_facts_survive_being_stored():
     heard = replace(
-        NOTHING, speech=(Speech(0.5, 1.5, 0.9),), turns=(Turn(0.5, 1.5, None, 0.7),), voices=2, knows_candidate=True
+        NOTHING,
+        speech=(Speech(0.5, 1.5, 0.9),),
+        turns=(Turn(0.5, 1.5, None, 0.7, 0.5),),
+        voices=2,
+        knows_candidate=True,
     )
     assert Heard.from_facts(heard.to_facts(), seq=0, captured_at=100.0) == heard
     unheard = Heard(seq=1, captured_at=3.0, duration_s=0.5)

@@ -8,6 +8,8 @@ from monitoring.explain import duration_text
 from monitoring.models import Assessment, Observation
 from monitoring.review import decide_activity
 from monitoring.selectors import current_assessment
+from monitoring.session_record import Recorded
+from monitoring.session_strips import observed_in
 from monitoring.tests.factories import end_session, facts, make_session, make_user, watch
 from monitoring.timeline import Stretch
 from vision.types import Condition
@@ -31,7 +33,9 @@ def timeline_of(session):
     assessment = current_assessment(session)
     assert assessment is not None
     activities = summary.activities_of(assessment, session)
-    return summary.timeline_of(session, assessment.policy.rules, activities, link="#")
+    recorded = Recorded.of(session, None)
+    policy = assessment.policy.rules
+    return recorded.timeline(policy, activities, observed_in(session, policy.thresholds), link="#")
 
 
 @pytest.mark.database

@@ -1,13 +1,15 @@
 """The reviewers' live wall: what stands on it, in which order, and what it costs."""
 
+import json
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from exams.lifecycle import move_session
 from exams.models import SessionStatus
-from monitoring import wall
-from monitoring.models import Assessment, SessionMonitor
+from monitoring import wall, wire
+from monitoring.models import Assessment, SessionMonitor, SuspiciousActivity
 from monitoring.services import record_event
 from monitoring.tests.factories import START, end_session, make_candidate, make_exam, make_session
 
@@ -45,9 +47,22 @@ def test_it_shows_the_activity_that_began_last():
     assert wall.open_rows(session.exam_id)[0].newest is None
     for kind, after_s in (("PASTE", 20), ("TAB_SWITCH", 40), ("COPY", 30)):
         report(session, kind, after_s)
-    newest = wall.open_rows(session.exam_id)[0].newest
-    assert (newest["kind"], newest["label"]) == ("TAB_SWITCH", "Left the exam tab")
-    assert newest["started_at"] == START + timedelta(seconds=40)
+    row = wall.open_rows(session.exam_id)[0]
+    assert (row.newest["kind"], row.newest["label"]) == ("TAB_SWITCH", "Left the exam tab")
+    assert row.newest["started_at"] == START + timedelta(seconds=40)
+    assert row.ongoing == []
+
+
+def test_it_shows_all_that_goes_on_whatever_began_since():
+    session = make_session()
+    for kind, after_s in (("PASTE", 20), ("COPY", 30), ("TAB_SWITCH", 40)):
+        report(session, kind, after_s)
+    SuspiciousActivity.objects.filter(kind__in=["PASTE", "COPY"]).update(ended_at=None)
+    row = wall.open_rows(session.exam_id)[0]
+    assert row.newest["kind"] == "TAB_SWITCH"
+    assert [one["kind"] for one in row.ongoing] == ["PASTE", "COPY"]
+    told = wall.in_active_language(wire.SessionChanged(row).to_text())
+    assert [one["label"] for one in json.loads(told)["session"]["ongoing"]] == ["Pasted something", "Copied something"]
 
 
 @pytest.mark.parametrize(
@@ -62,6 +77,15 @@ def test_it_shows_who_is_there(seen_s, gone_s, connected):
     SessionMonitor.objects.filter(pk=session.pk).update(last_seen_at=seen, gone_at=gone)
     row = wall.open_rows(session.exam_id)[0]
     assert (row.connected, row.last_seen) == (connected, seen)
+
+
+def test_it_tells_until_when_the_clock_runs_and_since_when_it_rests():
+    session, at = make_session(), START + timedelta(minutes=20)
+    row = wall.open_rows(session.exam_id)[0]
+    assert (row.deadline, row.paused_at) == (START + timedelta(minutes=60), None)
+    move_session(session=session, to=SessionStatus.PAUSED, at=at)
+    row = wall.open_rows(session.exam_id)[0]
+    assert (row.deadline, row.paused_at) == (START + timedelta(minutes=60), at)
 
 
 def test_a_session_that_was_never_watched_stands_on_it_too():
@@ -85,8 +109,9 @@ def test_it_costs_the_same_queries_however_many_sessions_there_are(count, django
 
 def test_one_row_is_found_open_or_over_and_none_where_there_is_none():
     session = make_session(ended_after_s=30)
-    assert wall.row_of(session.pk).status == SessionStatus.SUBMITTED
-    assert wall.row_of(session.exam_id) is None
+    [row] = wall.rows_of([session.pk])
+    assert row.status == SessionStatus.SUBMITTED
+    assert wall.rows_of([session.exam_id]) == []
 
 
 def test_what_was_found_under_a_superseded_policy_does_not_stand_on_it():

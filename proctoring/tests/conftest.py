@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from accounts import face, face_sign_in
+from accounts.face_pictures import Taken
 from proctoring import embedded
 from proctoring.tests.permission_rows.faces import PORTRAIT
 
@@ -28,4 +30,6 @@ def all_faces_are_one(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.FACE_SINGLE_PICTURE_LOGIN = True
     for module in (face, face_sign_in):
         monkeypatch.setattr(module, "require_faces", lambda: None)
-        monkeypatch.setattr(module, "portray_pictures", lambda pictures, check: [PORTRAIT for _each in pictures])
+    taken = Taken(PORTRAIT, np.zeros((480, 640, 3), np.uint8))
+    monkeypatch.setattr(face, "take_pictures", lambda pictures, check: [taken for _each in pictures])
+    monkeypatch.setattr(face_sign_in, "portray_pictures", lambda pictures, check: [PORTRAIT for _each in pictures])

@@ -3,7 +3,7 @@
 import pytest
 from django.urls import reverse
 
-from accounts.models import Role
+from accounts.models import AuditEvent, Role
 from monitoring.tests.factories import end_session, facts, make_exam, make_session, make_user, watch
 from reports.models import SessionReport
 from reports.services import make_report, mark_requested
@@ -65,8 +65,12 @@ def test_it_serves_the_pdf_to_the_right_people(client, people, session, who, sta
         assert answer["Content-Type"] == "application/pdf"
         assert "private" in answer["Cache-Control"]
         assert b"".join(answer.streaming_content).startswith(b"%PDF")
+        taken = AuditEvent.objects.get(action="exported")
+        assert (taken.actor, taken.outcome, taken.subject) == (people[who], "session_report", session.candidate.user)
+        assert taken.detail == {"form": "pdf", "rows": 1, "session": str(session.pk), "exam": session.exam.code}
     elif status == 302:
         assert "/login/" in answer["Location"]
+        assert not AuditEvent.objects.exists()
 
 
 @pytest.mark.parametrize(("who", "status"), [(who, 302 if status == 200 else status) for who, status in MAY])

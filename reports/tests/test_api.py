@@ -9,7 +9,7 @@ from celery import current_app
 from django.utils import timezone
 from PIL import Image
 
-from accounts.models import Role
+from accounts.models import AuditEvent, Role
 from accounts.tests.client import client_of
 from monitoring.models import Evidence
 from monitoring.review import decide_activity, decide_session
@@ -96,6 +96,21 @@ MAY = [
 def test_it_gives_reports_to_staff_of_the_exam_only(people, session, who, status, ending):
     make_report(session=session)
     assert client_of(people[who]).get(address(session, ending)).status_code == status
+
+
+@pytest.mark.parametrize("form", ["pdf", "json"])
+def test_the_audit_log_says_who_took_a_report_away(people, session, form):
+    make_report(session=session)
+    client = client_of(people["assigned reviewer"])
+    answer = client.get(address(session, f".{form}"), REMOTE_ADDR="192.0.2.7")
+    taken = AuditEvent.objects.get(action="exported")
+    assert (taken.actor, taken.subject) == (people["assigned reviewer"], people["candidate"])
+    assert (taken.outcome, taken.ip_address) == ("session_report", "192.0.2.7")
+    assert taken.detail == {"form": form, "rows": 1, "session": str(session.pk), "exam": "algebra"}
+    if form == "pdf":
+        assert client.get(address(session, ".pdf"), headers={"if-none-match": answer["ETag"]}).status_code == 304
+        client_of(people["another teacher"]).get(address(session, ".pdf"))
+        assert AuditEvent.objects.filter(action="exported").count() == 1
 
 
 @pytest.mark.parametrize(("who", "status"), [(who, 202 if status == 200 else status) for who, status in MAY])

@@ -15,6 +15,7 @@ from accounts.models import Role
 from exams.lifecycle import move_session
 from exams.models import SessionStatus
 from monitoring import review, services
+from monitoring.appeals import appeal_session
 from monitoring.models import Evidence, SessionMonitor
 from monitoring.tests.factories import (
     START,
@@ -86,10 +87,10 @@ def unpacked(data: bytes) -> bytes:
     return b"\n".join(parts)
 
 
-def test_it_makes_a_pdf_of_two_pages_for_a_short_session(session):
+def test_it_makes_a_pdf_of_three_pages_for_a_short_session(session):
     data = render_pdf(session)
     assert data.startswith(b"%PDF")
-    assert page_count(data) == 2
+    assert page_count(data) == 3
 
 
 def test_it_makes_the_same_pdf_of_the_same_content_and_time(session):
@@ -174,10 +175,37 @@ def test_it_notes_evidence_that_cannot_be_shown_instead_of_failing(session, medi
 
 
 def test_it_fetches_nothing_but_its_own_evidence(session):
-    fetcher = pdf._evidence_fetcher(build_context(session))
+    (entry,) = build_context(session).entries
+    assert entry.picture is not None
+    fetcher = pdf._fetcher_of({f"evidence:{entry.activity.id}": entry.picture.data})
+    assert fetcher.fetch(f"evidence:{entry.activity.id}").read() == entry.picture.data
     for address in ("file:///etc/passwd", "http://127.0.0.1/", "evidence:somebody-else"):
         with pytest.raises(ValueError, match="its own evidence only"):
             fetcher.fetch(address)
+
+
+def test_it_speaks_bangla_where_asked_to_with_whole_letters_in_the_drawing(session):
+    language = "bn"
+    context = build_context(session, language=language)
+    page = pdf.render_html(context, generated_at=MADE_AT, language=language)
+    assert '<html lang="bn">' in page
+    drawing = page[page.index("<svg") : page.index("</svg>")]
+    label = context.entries[0].activity.label
+    assert f">{label}</span>" in page
+    assert f">{label}</text>" not in drawing
+    report = make_report(session=session, language=language)
+    assert report.status == SessionReport.Status.READY
+    assert report.content_sha256 == context.content_sha256()
+
+
+def test_it_says_what_the_candidate_appealed_and_what_came_of_it(session):
+    reviewer, other = make_user(Role.ADMIN), make_user(Role.ADMIN)
+    review.decide_session(session=session, outcome="concern", reason="Away.", reviewer=reviewer)
+    appeal_session(session=session, text="I bent down\nfor a <pencil>.")
+    review.decide_session(session=session, outcome="clear", reason="A pencil indeed.", reviewer=other)
+    page = html_of(session)
+    assert "for a &lt;pencil&gt;." in page
+    assert "The outcome was changed" in page
 
 
 def test_it_escapes_what_candidates_wrote():

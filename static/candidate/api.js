@@ -42,17 +42,27 @@ export class Api extends EventTarget {
   }
 
   /**
+   * Return a file; raises `ApiError`.
+   * @param {string} path below `/api/v1/`
+   * @returns {Promise<Blob>}
+   */
+  file(path) {
+    return this.call("GET", path, undefined, (answer) => answer.blob());
+  }
+
+  /**
    * Call and return the answer's JSON; raises `ApiError`.
    * @param {string} method @param {string} path @param {object} [body]
+   * @param {(answer: Response) => Promise<any>} [read] how to read what is answered, if not as JSON
    */
-  async call(method, path, body) {
+  async call(method, path, body, read = undefined) {
     const token = await this.token();
     try {
-      return await this.#fetch(method, path, body, token);
+      return await this.#fetch(method, path, body, token, read);
     } catch (error) {
       if (error.status !== 401) throw error;
       await this.refresh(token);
-      return this.#fetch(method, path, body, this.access);
+      return this.#fetch(method, path, body, this.access, read);
     }
   }
 
@@ -140,7 +150,7 @@ export class Api extends EventTarget {
     this.#timer = setTimeout(() => this.refresh().catch(() => {}), ms);
   }
 
-  async #fetch(method, path, body, token) {
+  async #fetch(method, path, body, token, read) {
     // Not the cookies: somebody may be signed in to the console in the same browser.
     const options = { method, credentials: "omit", cache: "no-store", signal: AbortSignal.timeout(TIMEOUT_MS) };
     options.headers = { "Accept-Language": document.documentElement.lang };
@@ -155,6 +165,7 @@ export class Api extends EventTarget {
     } catch {
       throw new ApiError(0, { code: "offline", detail: text("offline") });
     }
+    if (answer.ok && read) return read(answer);
     const told = await answer.json().catch(() => ({}));
     if (!answer.ok) throw new ApiError(answer.status, told);
     return told;

@@ -2,9 +2,10 @@
  * The system check: what camera, microphone and connection give, shown while it is measured and judged by the server.
  * @module
  */
-import { Level, brightnessOf, closeStream, screenCount } from "../proctor/devices.js";
+import { Level, brightnessOf, cameraName, closeStream, screenCount } from "../proctor/devices.js";
 import { openDevices, roundTrip, takePicture } from "./devices.js";
 import { at, busy, make, section, show, text } from "./dom.js";
+import { hideVoice, offerVoice } from "./voice.js";
 
 const LOOK_MS = 300;
 const DARK = 0.15;
@@ -67,11 +68,18 @@ class Measuring {
     this.#show();
   }
 
-  /** Return what is sent to the server, which looks at the picture itself and does not keep it. */
+  /** Return what is sent to the server, which looks at the picture itself and keeps a small one of the head at most. */
   result() {
     const { videoWidth: width, videoHeight: height } = this.video;
     return {
-      camera: { available: width > 0, width, height, brightness: this.brightness, picture: takePicture(this.video) },
+      camera: {
+        available: width > 0,
+        name: cameraName(this.stream),
+        width,
+        height,
+        brightness: this.brightness,
+        picture: takePicture(this.video),
+      },
       microphone: { available: this.stream.getAudioTracks().length > 0, level_dbfs: this.level.loudest },
       network: { rtt_ms: this.rtt },
       screens: screenCount(),
@@ -92,9 +100,10 @@ class Measuring {
  * Take the check until it is passed and the candidate goes on.
  * @param {import("./api.js").Api} api
  * @param {string} session
+ * @param {boolean} voices whether voices are told apart in it
  * @returns {Promise<object>} what was measured, for the next step to add to
  */
-export async function takeCheck(api, session) {
+export async function takeCheck(api, session, voices) {
   const measuring = new Measuring();
   reset();
   show("check");
@@ -103,6 +112,12 @@ export async function takeCheck(api, session) {
   at("check-send").hidden = false;
   at("check-send").focus();
   const send = () => sendCheck(api, session, measuring.result());
+  if (voices) offerVoice(measuring.stream, async (voice) => {
+    const measured = measuring.result();
+    const answer = await sendCheck(api, session, { ...measured, microphone: { ...measured.microphone, voice } });
+    showFindings(answer.findings);
+    return answer;
+  });
   await new Promise((resolve) => {
     at("check-send").onclick = () =>
       busy(section("check"), async () => {
@@ -118,6 +133,7 @@ export async function takeCheck(api, session) {
     at("check-anyway").onclick = resolve;
   });
   const measured = measuring.result();
+  hideVoice();
   measuring.close();
   return measured;
 }

@@ -1,5 +1,5 @@
 /**
- * After the end: what was handed in, and what a human decided.
+ * After the end: what was handed in, what a human decided and by which moments, and what the candidate says to it.
  * @module
  */
 import { at, busy, dayAndTime, make, section, show, text } from "./dom.js";
@@ -25,30 +25,78 @@ export async function showOutcome(api, session) {
   history.replaceState(null, "", "#outcome");
   const look = async () => {
     const outcome = await api.get(`sessions/${session.id}/outcome`);
-    present(outcome);
-    return outcome.decided;
+    present(api, session, outcome);
+    presentAppeal(outcome);
+    return outcome.decided && outcome.appeal?.state !== "open";
   };
   const again = async () => {
     const decided = await look().catch(() => false);
     if (!decided) setTimeout(again, AGAIN_MS);
   };
   at("outcome-again").onclick = () => busy(section("outcome"), look);
+  at("appeal-form").onsubmit = (event) => {
+    event.preventDefault();
+    busy(at("appeal-form"), async () => {
+      await api.post(`sessions/${session.id}/appeal`, { text: at("appeal-text").value });
+      await look();
+      at("appeal-says").scrollIntoView({ block: "nearest" });
+      setTimeout(again, AGAIN_MS);
+    });
+  };
   showScores(session);
   void showAnswers(api, session);
   await again();
 }
 
-function present({ decided, sentence, reason, decided_at: decidedAt, activities }) {
+function present(api, session, { decided, sentence, reason, decided_at: decidedAt, activities }) {
   if (at("outcome-sentence").textContent !== sentence) at("outcome-sentence").textContent = sentence;
   at("outcome-reason").textContent = decided && reason ? text("reason", { reason }) : "";
   at("outcome-about").textContent = decided ? text("decided_on", { time: dayAndTime(decidedAt) }) : "";
   at("outcome-counted").hidden = !decided;
-  const rows = activities.map(({ label, explanation, started_at: time }) => {
+  // Looking again must not take away a sound that plays.
+  const shown = JSON.stringify(activities);
+  if (at("outcome-activities").dataset.shown === shown) return;
+  at("outcome-activities").dataset.shown = shown;
+  for (const file of document.querySelectorAll("#outcome-activities :is(img, audio)")) URL.revokeObjectURL(file.src);
+  const rows = activities.map(({ id, label, explanation, evidence, started_at: time }) => {
     const name = make("b", { textContent: ` ${label}. ` });
-    return make("li", {}, make("time", { textContent: dayAndTime(time) }), name, explanation);
+    const row = make("li", {}, make("time", { textContent: dayAndTime(time) }), name, explanation);
+    if (evidence) void showEvidence(api, row, `sessions/${session.id}/outcome/evidence/${id}`, evidence, label);
+    return row;
   });
   const none = make("li", { textContent: text("nothing_counted") });
   at("outcome-activities").replaceChildren(...(rows.length ? rows : [none]));
+}
+
+/** Put a kept picture or sound into its row; it is fetched as the candidate, since no address alone gives it away. */
+async function showEvidence(api, row, path, { media_type: type }, event) {
+  const file = await api.file(path).catch(() => null);
+  if (!file) {
+    // The next look tries it again.
+    delete at("outcome-activities").dataset.shown;
+    return;
+  }
+  const source = URL.createObjectURL(file);
+  const alternative = text("evidence_of", { event });
+  if (type.startsWith("audio/")) {
+    const sound = make("audio", { controls: true, src: source });
+    sound.setAttribute("aria-label", alternative);
+    row.append(sound);
+  } else {
+    row.append(make("img", { src: source, alt: alternative }));
+  }
+}
+
+function presentAppeal({ appeal, may_appeal: may, appeal_until: until }) {
+  at("appeal").hidden = !appeal && !until;
+  at("appeal-form").hidden = !may;
+  at("appeal-sent").hidden = !appeal;
+  const over = until ? text(may ? "appeal_until" : "appeal_over", { time: dayAndTime(until) }) : "";
+  const says = appeal?.sentence ?? over;
+  if (at("appeal-says").textContent !== says) at("appeal-says").textContent = says;
+  if (!appeal) return;
+  const when = make("p", { className: "quiet", textContent: text("appeal_again", { time: dayAndTime(appeal.sent_at) }) });
+  at("appeal-sent").replaceChildren(when, make("p", { className: "statement", textContent: appeal.text }));
 }
 
 function showScores({ risk_score: score, risk_level: level }) {

@@ -114,7 +114,7 @@ async function create(exam) {
 /** System check and, where gaze is examined, the five points. */
 async function prepare(session) {
   await askConsent(api);
-  const measured = await takeCheck(api, session.id);
+  const measured = await takeCheck(api, session.id, session.policy.senses.includes("speakers"));
   if (!session.policy.senses.some((sense) => sense === "head" || sense === "eyes")) return;
   // The last check counts, so it looks at the camera's picture too.
   const looking = (points) => ({ ...measured.camera, picture: points[0].picture });

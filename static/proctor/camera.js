@@ -8,6 +8,7 @@ const LATE_MS = 5000;
 /** Takes pictures by the best way the browser has; one asked for while another is made is not made. */
 export class Camera {
   #asked = 0;
+  #frames = 0;
 
   /** @param {{background: import("./background.js").Background, steady: () => number}} options `steady` in ms */
   constructor({ background, steady }) {
@@ -66,9 +67,17 @@ export class Camera {
     this.track = this.video = null;
   }
 
+  /** Whether the video shows another frame than it did for the last picture: hidden, some browsers stop it. */
+  #hasNewFrame() {
+    const frames = this.video.getVideoPlaybackQuality?.().totalVideoFrames;
+    const isNew = !frames || frames !== this.#frames;
+    this.#frames = frames;
+    return isNew;
+  }
+
   async #take(settings) {
     if (!this.video) return this.background.picture(settings);
-    if (!this.video.videoWidth) return null;
+    if (!this.video.videoWidth || !this.#hasNewFrame()) return null;
     if (this.background.encodes) return this.background.picture(settings, await createImageBitmap(this.video));
     return encode(this.video, settings);
   }

@@ -18,6 +18,7 @@ const LISTEN_MS = 1000;
 const LEAST_DBFS = -100;
 const SAMPLE = Object.freeze({ width: 64, height: 48 });
 const LISTEN_EVERY_MS = 30;
+const LONGEST_NAME = 200;
 
 /** Camera or microphone that cannot be opened; `code` is `denied`, `missing`, `busy`, `insecure` or `failed`. */
 export class DeviceError extends Error {
@@ -47,6 +48,15 @@ export async function openStream({ video, audio }) {
 /** Switch a stream off. @param {MediaStream|null} stream */
 export function closeStream(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
+}
+
+/**
+ * Return the name that the browser gives the camera of this stream; empty without one.
+ * @param {MediaStream} stream
+ * @returns {string}
+ */
+export function cameraName(stream) {
+  return (stream.getVideoTracks()[0]?.label ?? "").slice(0, LONGEST_NAME);
 }
 
 /** Return how many cameras and microphones there are. @returns {Promise<{cameras: number, microphones: number}>} */

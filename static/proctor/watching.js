@@ -4,7 +4,7 @@
  * @module
  */
 import { Camera } from "./camera.js";
-import { closeStream, countDevices, openStream } from "./devices.js";
+import { cameraName, closeStream, countDevices, openStream } from "./devices.js";
 import { OpusSound } from "./opus.js";
 import { PictureQuality, pictureInterval } from "./pace.js";
 import { Sound } from "./sound.js";
@@ -116,7 +116,7 @@ export class Watching {
       return;
     }
     // Loading the page again is no switching off and on.
-    if (!first || !this.toldOn.includes(kind)) this.report(KINDS[kind].on, {});
+    if (!first || !this.toldOn.includes(kind)) this.report(KINDS[kind].on, this.#named(kind));
     if (!first) this.onProblem(KINDS[kind].back);
   }
 
@@ -155,8 +155,14 @@ export class Watching {
 
   #found(kind) {
     this.tracks[kind].lost = false;
-    this.report(KINDS[kind].on, {});
+    this.report(KINDS[kind].on, this.#named(kind));
     this.onProblem(KINDS[kind].back);
+  }
+
+  /** Which camera it is: a program that shows recordings often says so by its name. */
+  #named(kind) {
+    const label = kind === "video" ? cameraName(this.stream) : "";
+    return label ? { label } : {};
   }
 
   async #openAgain(kind, now) {

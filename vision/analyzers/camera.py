@@ -32,7 +32,7 @@ def analyze(frame: Frame, memory: Memory) -> tuple[Camera, Memory]:
     import cv2
     import numpy as np
 
-    grey = _grey(frame.rgb)
+    grey = _grey(frame.small)
     mean, deviation = (float(value.item()) for value in cv2.meanStdDev(grey))
     smooth = cv2.GaussianBlur(grey.astype(np.float32), (0, 0), SMOOTHING_PX)
     sharpness = float(cv2.meanStdDev(cv2.Laplacian(smooth, cv2.CV_32F))[1].item()) ** 2

@@ -7,20 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vision.pictures import shrink
-from vision.types import Box, Face, Frame, Memory
+from vision.types import Box, Face, Frame, Memory, overlap
 
 if TYPE_CHECKING:
     from vision.loading import Models
 
 COUNTER_SIDE = 224
 """Longest side in pixels that the face counter sees."""
-RECOUNT_SIDE = 640
-COUNTER_LEAST_SIDE = 64
-"""With a side of 32 pixels OpenCV 4.11 reads memory that was never written, and finds faces in it."""
+RECOUNT_SIDE = 416
 SURE_SCORE = 0.75
-"""A spectator out of focus and a pattern on the wall look like faces in a small picture; a larger one costs seven times
-as much."""
+"""One face that is as sure as this is all there is to count; everything else is counted again, larger."""
+RECOUNT_SCORE = 0.7
+"""A spectator out of focus and a pattern on the wall look like faces too, but below this score."""
 FULL_RANGE_SCORE = 0.65
 SHORT_RANGE_SCORE = 0.6
 """The bundled models take furniture for a face now and then, but below these scores; they ignore the threshold that
@@ -48,12 +46,16 @@ class FoundFace:
 
 
 def analyze(frame: Frame, memory: Memory, models: Models) -> tuple[tuple[FoundFace, ...], Memory]:
-    """Find the faces, largest first; ``()`` only when every face model found none. Remembers nothing.
+    """Find the faces, largest first; ``()`` only when every face model that was asked found none. Remembers nothing.
 
-    YuNet counts where its weights are present; MediaPipe's two models are then asked only where it found no face.
-    Without YuNet both always count: each misses faces that the other one finds.
+    YuNet counts where its weights are present; where it finds no face MediaPipe's short-range model is asked, which
+    knows faces that are very near. Without YuNet MediaPipe's two models always count: each misses faces that the other
+    one finds.
     """
-    found = _by_counter(frame.rgb, models) or _by_both_ranges(frame.rgb, models)
+    if models.face_counter is None:
+        found = _by_both_ranges(frame.rgb, models)
+    else:
+        found = _by_counter(frame.rgb, models.face_counter) or _by_short_range(frame.rgb, models)
     return tuple(sorted(found, key=lambda one: one.area, reverse=True)), memory
 
 
@@ -66,42 +68,18 @@ def merge(found: list[FoundFace], more: list[FoundFace]) -> list[FoundFace]:
     return merged
 
 
-def overlap(a: Box, b: Box) -> tuple[float, float]:
-    """Return the intersection of two boxes over their union, and over the smaller of them."""
-    width = min(a[0] + a[2], b[0] + b[2]) - max(a[0], b[0])
-    height = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
-    common = max(0.0, width) * max(0.0, height)
-    area_a, area_b = a[2] * a[3], b[2] * b[3]
-    return common / max(area_a + area_b - common, 1e-9), common / max(min(area_a, area_b), 1e-9)
-
-
 def _same(a: Box, b: Box) -> bool:
     over_union, inside = overlap(a, b)
     return over_union >= SAME_FACE_IOU or inside >= SAME_FACE_INSIDE
 
 
-def _by_counter(rgb: np.ndarray, models: Models) -> list[FoundFace]:
-    """Count on a small picture; where it holds several faces and one of them is unsure, count again on a larger one."""
-    counter = models.face_counter
-    if counter is None:
-        return []
-    found = _count(rgb, counter, COUNTER_SIDE)
-    if len(found) > 1 and min(one.face.score for one in found) < SURE_SCORE:
-        return _count(rgb, counter, RECOUNT_SIDE) or found[:1]
-    return found
-
-
-def _count(rgb: np.ndarray, counter: Any, side: int) -> list[FoundFace]:
-    import cv2
-
-    height, width = rgb.shape[:2]
-    scale = side / max(height, width)
-    size = (max(COUNTER_LEAST_SIDE, round(width * scale)), max(COUNTER_LEAST_SIDE, round(height * scale)))
-    counter.setInputSize(size)
-    rows = counter.detect(cv2.cvtColor(shrink(rgb, size), cv2.COLOR_RGB2BGR))[1]
-    return (
-        [] if rows is None else [_found(row[:4] / (size * 2), row[14], row[4:14].reshape(5, 2) / size) for row in rows]
-    )
+def _by_counter(rgb: np.ndarray, counter: Any) -> list[FoundFace]:
+    """Count on a small picture; unless it holds just one face, and surely, count again on a larger one."""
+    rows = counter.detect(rgb, COUNTER_SIDE)
+    if len(rows) != 1 or rows[0, 14] < SURE_SCORE:
+        rows = counter.detect(rgb, RECOUNT_SIDE)
+        rows = rows[rows[:, 14] >= RECOUNT_SCORE]
+    return [_found(row[:4], row[14], row[4:14].reshape(5, 2)) for row in rows]
 
 
 def _by_both_ranges(rgb: np.ndarray, models: Models) -> list[FoundFace]:

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision.analyzers import mouth
-from vision.analyzers.faces import FoundFace, overlap
+from vision.analyzers.faces import FoundFace
 from vision.baseline import USUAL, learn
-from vision.pictures import shrink
-from vision.types import Box, Eyes, Frame, Head, Lids, Memory, Mouth
+from vision.face_mesh import POINTS, Region
+from vision.types import Eyes, Frame, Head, Lids, Memory, Mouth, overlap
 
 if TYPE_CHECKING:
     from vision.loading import Models
 
-CROP_FACTOR = 2.5
-CROP_SIDE = 320
+MARGINS = {5: 1.25, 6: 1.5}
+"""How much larger than the face's box its region is, by the number of key points: MediaPipe takes 1.5 times the
+box of its own, and YuNet's is larger."""
+
 MIN_FACE_PX = 36
 MIN_EYE_PX = 9
 SAME_FACE_IOU = 0.2
@@ -67,6 +69,7 @@ POSE_MODEL = np.concatenate(
         np.column_stack([np.zeros(len(_MIDDLE)), _MIDDLE[:, 1:]]),
     ]
 )
+_CENTRED_MODEL = POSE_MODEL - POSE_MODEL.mean(axis=0)
 # The detectors' key points in the same model: eyes, nose tip, then the mouth's corners, or its middle and the ears.
 _EYES_AND_NOSE = [(-3.15, 2.62, 3.47), (3.15, 2.62, 3.47), (0.0, -0.46, 7.59)]
 KEYPOINT_MODELS = {
@@ -76,7 +79,6 @@ KEYPOINT_MODELS = {
 # Per eye: corner on the picture's left, corner on its right, two upper lid points and the two lower ones below them,
 # and the iris's centre.
 EYES = ((33, 133, (160, 158), (144, 153), 468), (362, 263, (385, 387), (380, 373), 473))
-MESH_POINTS = 478
 EYE_POINTS = [point for eye in EYES for point in np.hstack(eye).tolist()]
 USED_POINTS = sorted({*POSE_POINTS.tolist(), *EYE_POINTS, *mouth.POINTS})
 
@@ -100,10 +102,10 @@ def analyze(frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], models: 
     if not faces:
         return Looks(), memory
     found = max(faces, key=lambda one: one.area)
-    points = mesh(frame.rgb, found.face.box, models)
-    if points is None:
+    fitted = mesh(frame.rgb, found, models)
+    if fitted is None:
         return Looks(_with_base(_profile(frame.rgb, found), memory.get("gaze"))), memory
-    head = head_pose(points)
+    head, points = head_pose(fitted), fitted[:, :2]
     eyes = eye_direction(points) if abs(head.yaw) <= FARTHEST_YAW_FOR_EYES else None
     usual = memory.get("usual") or USUAL
     baseline = learn(memory.get("gaze"), frame.captured_at, found.face.box, head, eyes, usual)
@@ -127,16 +129,19 @@ def _profile(rgb: np.ndarray, found: FoundFace) -> Head | None:
     small = min(found.face.box[2] * width, found.face.box[3] * height) < MIN_FACE_PX
     if small or found.face.score < PROFILE_SCORE:  # what has no mesh may be no face
         return None
-    head = _pose(found.keypoints * (width, height), KEYPOINT_MODELS[len(found.keypoints)])
+    head = _keypoint_pose(found.keypoints * (width, height), KEYPOINT_MODELS[len(found.keypoints)])
     return head if PROFILE_YAW <= abs(head.yaw) <= 90 else None
 
 
 def head_pose(points: np.ndarray) -> Head:
-    """Return the head's pose from (478, 2) mesh points in pixels."""
-    return _pose(points[POSE_POINTS], POSE_MODEL)
+    """Return the head's pose from (478, 3) mesh points in pixels: how the face model is turned (Kabsch 1976)."""
+    fitted = points[POSE_POINTS]
+    left, _, right = np.linalg.svd(_CENTRED_MODEL.T @ (fitted - fitted.mean(axis=0)))
+    mirrored = np.sign(np.linalg.det(left @ right))
+    return _angles((left * (1, 1, mirrored) @ right).T)
 
 
-def _pose(image: np.ndarray, model: np.ndarray) -> Head:
+def _keypoint_pose(image: np.ndarray, model: np.ndarray) -> Head:
     """Return the pose that turns the model's points, in centimetres, into the picture's, in pixels.
 
     Solves the perspective-n-point problem (SQPnP, Terzakis and Lourakis 2020) for a camera so far away that the angles
@@ -149,8 +154,11 @@ def _pose(image: np.ndarray, model: np.ndarray) -> Head:
     centre, focal = image.mean(axis=0), FAR * float(np.ptp(image, axis=0).max())
     camera = np.array([[focal, 0, centre[0]], [0, focal, centre[1]], [0, 0, 1]])
     _, rotation_vector, _ = cv2.solvePnP(model, image, camera, undistorted, flags=cv2.SOLVEPNP_SQPNP)
-    rotation = cv2.Rodrigues(rotation_vector)[0]
-    # Columns: where the face's own right-hand axis and its forward axis point; the camera looks along +z, y is down.
+    return _angles(cv2.Rodrigues(rotation_vector)[0])
+
+
+def _angles(rotation: np.ndarray) -> Head:
+    """Return the angles of a rotation from the face model's axes to the picture's: right, down and away from us."""
     sideways, forward = rotation[:, 0], rotation[:, 2]
     yaw = np.degrees(np.arctan2(-forward[0], -forward[2]))
     pitch = np.degrees(np.arcsin(np.clip(-forward[1], -1, 1)))
@@ -159,12 +167,12 @@ def _pose(image: np.ndarray, model: np.ndarray) -> Head:
 
 
 def eye_direction(points: np.ndarray) -> Eyes | None:
-    """Return where the irises are within the eyes, and how open these are, from (478, 2 or more) points in pixels.
+    """Return where the irises are within the eyes, and how open these are, from (478, 2) points in pixels.
 
     Openness is the eye aspect ratio of Soukupová and Čech (2016). ``None`` where the eyes are too small or closed, or
     the two irises contradict each other.
     """
-    eyes = [_one_eye(points[:, :2], eye) for eye in EYES]
+    eyes = [_one_eye(points, eye) for eye in EYES]
     openness = sum(eye[2] for eye in eyes) / 2
     if min(eye[3] for eye in eyes) < MIN_EYE_PX or min(eye[2] for eye in eyes) < CLOSED_OPENNESS:
         return None
@@ -175,8 +183,8 @@ def eye_direction(points: np.ndarray) -> Eyes | None:
 
 
 def lid_openness(points: np.ndarray) -> Lids | None:
-    """Return how far each eye is open, from (478, 2 or more) points in pixels; ``None`` where they are too small."""
-    left, right = (_one_eye(points[:, :2], eye) for eye in EYES)
+    """Return how far each eye is open, from (478, 2) points in pixels; ``None`` where they are too small."""
+    left, right = (_one_eye(points, eye) for eye in EYES)
     return None if min(left[3], right[3]) < MIN_EYE_PX else Lids(left[2], right[2])
 
 
@@ -192,32 +200,30 @@ def _one_eye(points: np.ndarray, eye: Any) -> tuple[float, float, float, float]:
     return -2 * float(offset @ along) / width, 2 * float(offset @ across) / width, openness, width
 
 
-def mesh(rgb: np.ndarray, box: Box, models: Models, wanted: Sequence[int] = USED_POINTS) -> np.ndarray | None:
+def mesh(rgb: np.ndarray, found: FoundFace, models: Models, wanted: Sequence[int] = USED_POINTS) -> np.ndarray | None:
     """Return the mesh points in the picture's pixels, or ``None`` where no mesh fits this face.
 
-    The array is (478, 2) and holds NaN for the points that are not ``wanted``: reading one costs two microseconds.
+    The array is (478, 3), the third being depth, and holds NaN for the points that are not ``wanted``.
     """
     height, width = rgb.shape[:2]
+    box = found.face.box
     if min(box[2] * width, box[3] * height) < MIN_FACE_PX:
         return None
-    # A margin around the face suits the mesh's own detector, which is made for faces near the camera.
-    reach = max(box[2] * width, box[3] * height) * CROP_FACTOR / 2
-    centre_x, centre_y = (box[0] + box[2] / 2) * width, (box[1] + box[3] / 2) * height
-    left, right = max(0, int(centre_x - reach)), min(width, int(centre_x + reach) + 1)
-    top, bottom = max(0, int(centre_y - reach)), min(height, int(centre_y + reach) + 1)
-    scale = min(1.0, CROP_SIDE / max(right - left, bottom - top))
-    size = (max(1, round((right - left) * scale)), max(1, round((bottom - top) * scale)))
-    meshes = models.face_mesh.process(shrink(rgb[top:bottom, left:right], size)).multi_face_landmarks
-    if not meshes:
+    used = models.face_mesh.fit(np.ascontiguousarray(rgb), region_of(found, (width, height)), wanted)
+    if used is None:
         return None
-    landmarks = meshes[0].landmark
-    used = np.array([(landmarks[index].x, landmarks[index].y) for index in wanted])
-    used = used * (right - left, bottom - top) + (left, top)
-    low, high = used.min(axis=0) / (width, height), used.max(axis=0) / (width, height)
-    found = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
-    # A crop may hold a neighbour whom the mesh prefers.
-    if overlap(found, box)[0] < SAME_FACE_IOU:
+    low, high = used[:, :2].min(axis=0) / (width, height), used[:, :2].max(axis=0) / (width, height)
+    fitted = (float(low[0]), float(low[1]), float(high[0] - low[0]), float(high[1] - low[1]))
+    if overlap(fitted, box)[0] < SAME_FACE_IOU:  # it slid off to something else
         return None
-    points = np.full((MESH_POINTS, 2), np.nan)
+    points = np.full((POINTS, 3), np.nan)
     points[list(wanted)] = used
     return points
+
+
+def region_of(found: FoundFace, size: tuple[int, int]) -> Region:
+    """Return the upright square around a face in a picture of this (width, height) that the mesh is made for."""
+    x, y, width, height = np.array(found.face.box) * (*size, *size)
+    side = MARGINS[len(found.keypoints)] * max(width, height)
+    eyes = (found.keypoints[1] - found.keypoints[0]) * size
+    return Region(x + width / 2, y + height / 2, side, float(np.arctan2(eyes[1], eyes[0])))

@@ -6,6 +6,7 @@ five landmarks: as exact, without a second face detector, and with the very face
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ import numpy.typing as npt
 
 from vision.analyzers import camera, faces, gaze
 from vision.analyzers.faces import FoundFace
-from vision.types import Condition, Frame, Head
+from vision.face_network import SIDE
+from vision.types import Box, Condition, Frame, Head
 
 if TYPE_CHECKING:
     from vision.loading import Models
@@ -36,6 +38,8 @@ BRIGHT = 0.9
 BLUR = 0.0018
 """Sharpness over the face's own variance: a blur of 2 % of the face's height already lengthens distances by 0.37."""
 OUTSIDE = 0.03
+PADDING = 0.25
+"""Margin around the face that the ResNet was trained to see, as a share of the face's size."""
 FRONTAL_YAW, FRONTAL_PITCH, UPRIGHT_ROLL = 18.0, 30.0, 30.0
 
 TURNED_YAW = 20.0
@@ -90,13 +94,12 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Portrait:
-    """One clear face: its (128,) embedding, its (478, 2) mesh points in pixels, NaN where not wanted, and its pose.
+class View:
+    """One clear face: its (478, 2) mesh points in pixels, NaN where not wanted, and its pose.
 
     ``highlights`` and ``sharpness`` are those of the face alone.
     """
 
-    embedding: Embedding
     points: np.ndarray
     head: Head
     height_px: float
@@ -113,6 +116,13 @@ class Portrait:
             "pitch": round(self.head.pitch, 1),
             "roll": round(self.head.roll, 1),
         }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Portrait(View):
+    """One clear face and its (128,) embedding."""
+
+    embedding: Embedding
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,26 +150,52 @@ def portray(rgb: np.ndarray, models: Models) -> Portrait:
         raise UnfitPicture(_why_nobody(rgb))
     if len(found) > 1:
         raise UnfitPicture(Flaw.SEVERAL_FACES, {"faces": len(found)})
-    points = gaze.mesh(rgb, found[0].face.box, models, WANTED)
-    if points is None:
-        raise UnfitPicture(_why_no_mesh(rgb, found[0]))
+    return portray_view(rgb, view_face(rgb, found[0], models), models)
+
+
+def view_face(rgb: np.ndarray, found: FoundFace, models: Models, outside: float = OUTSIDE) -> View:
+    """Return what a face that was found shows, but for its embedding, which costs most; raises ``UnfitPicture``.
+
+    ``outside``: so much of it, as a share of its height, may lie beyond the picture's edge.
+    """
+    fitted = gaze.mesh(rgb, found, models, WANTED)
+    if fitted is None:
+        raise UnfitPicture(_why_no_mesh(rgb, found))
+    points = fitted[:, :2]
     height_px = _height(points)
     if height_px < MIN_FACE_PX:
         raise UnfitPicture(Flaw.TOO_SMALL, {"face_px": round(height_px)})
-    _refuse_cut_off(rgb, points)
+    _refuse_cut_off(rgb, points, outside)
     highlights, sharpness = _light_and_sharpness(rgb, points)
-    return Portrait(embed(rgb, points, models), points, gaze.head_pose(points), height_px, highlights, sharpness)
+    return View(points, gaze.head_pose(fitted), height_px, highlights, sharpness)
+
+
+def portray_view(rgb: np.ndarray, view: View, models: Models) -> Portrait:
+    """Return the face seen in this picture with its embedding."""
+    seen = (view.points, view.head, view.height_px, view.highlights, view.sharpness)
+    return Portrait(*seen, embed(rgb, view.points, models))
 
 
 def embed(rgb: np.ndarray, points: np.ndarray, models: Models) -> Embedding:
-    """Return the (128,) embedding of the face with these (478, 2) mesh points."""
+    """Return the (128,) embedding of the face with these (478, 2) mesh points.
+
+    It is the mean of the picture's and its mirror image's: light from one side then matters less, and a third fewer of
+    one person's pictures are taken for somebody else's at the same risk of taking a stranger for that person.
+    """
     import dlib
 
     five = [dlib.point(*(round(float(value)) for value in points[index])) for index in LANDMARKS]
     low, high = points[list(PLANE)].min(axis=0), points[list(PLANE)].max(axis=0)
     around = dlib.rectangle(*(round(float(value)) for value in (*low, *high)))
     shape = dlib.full_object_detection(around, five)
-    return np.array(models.face_embedder.compute_face_descriptor(np.ascontiguousarray(rgb), shape))
+    face = dlib.get_face_chip(np.ascontiguousarray(rgb), shape, size=SIDE, padding=PADDING)
+    return mean_of(models.face_embedder.forward(np.stack([face, face[:, ::-1]])))
+
+
+def mean_of(embeddings: Sequence[Embedding] | np.ndarray) -> Embedding:
+    """Return what to compare with where there are several pictures of one person: better than the nearest of them."""
+    mean: Embedding = np.mean(embeddings, axis=0)
+    return mean
 
 
 def distance(one: Embedding, other: Embedding) -> float:
@@ -167,7 +203,14 @@ def distance(one: Embedding, other: Embedding) -> float:
     return float(np.linalg.norm(one - other))
 
 
-def require_frontal(portrait: Portrait) -> None:
+def box_of(view: View, rgb: np.ndarray) -> Box:
+    """Return where the face is in the picture that it was seen in: left, top, width and height as shares of it."""
+    outline = view.points[list(OUTLINE)] / (rgb.shape[1], rgb.shape[0])
+    (left, top), (right, bottom) = outline.min(axis=0), outline.max(axis=0)
+    return float(left), float(top), float(right - left), float(bottom - top)
+
+
+def require_frontal(portrait: View) -> None:
     """Raise ``UnfitPicture`` unless the person looks straight ahead, head upright."""
     head = portrait.head
     if abs(head.yaw) > FRONTAL_YAW or abs(head.pitch) > FRONTAL_PITCH or abs(head.roll) > UPRIGHT_ROLL:
@@ -232,10 +275,10 @@ def _why_no_mesh(rgb: np.ndarray, found: FoundFace) -> Flaw:
     return Flaw.TOO_SMALL if min(box[2] * width, box[3] * height) < MIN_FACE_PX * 0.8 else Flaw.COVERED
 
 
-def _refuse_cut_off(rgb: np.ndarray, points: np.ndarray) -> None:
+def _refuse_cut_off(rgb: np.ndarray, points: np.ndarray, outside: float) -> None:
     height, width = rgb.shape[:2]
     outline = points[list(OUTLINE)]
-    reach = OUTSIDE * _height(points)
+    reach = outside * _height(points)
     if outline.min() < -reach or (outline > np.array([width, height]) + reach).any():
         raise UnfitPicture(Flaw.CUT_OFF)
 

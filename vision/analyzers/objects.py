@@ -1,110 +1,85 @@
-"""Objects and people by YOLO through ultralytics, and a bundled stand-in that only tells whether somebody is there.
-
-Ultralytics is AGPL-3.0 and is used nowhere else than here and where the model is loaded.
-"""
+"""Objects and people by YOLO, looked for as ``vision.gate`` says, and a stand-in that tells if anybody is there."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from vision.types import Box, Detection, Frame, Memory
+from vision import views, yolo
+from vision.gate import Look, Seen, turn_of
+from vision.types import WHOLE, Box, Detection, Face, Frame, Memory
 
 if TYPE_CHECKING:
     import numpy as np
 
     from vision.loading import Models
-
-LABELS = frozenset({"person", "cell phone", "book", "laptop", "remote"})
-"""A remote keeps its own label, so that it is not taken for a phone."""
-MIN_SCORE = 0.2
-SIDE = 480
-"""Longest side in pixels for weights that take any size; padded to 480 x 384 it costs what 416 x 416 does."""
-STRIDE = 32
-PADDING_GREY = 114
+    from vision.yolo import Yolo
 
 
 def analyze(
-    frame: Frame, memory: Memory, models: Models, region: Box = (0.0, 0.0, 1.0, 1.0)
-) -> tuple[tuple[Detection, ...] | None, Memory]:
-    """Find people, phones, books, laptops and remotes scored 0.2 or more in a region of the picture, best first.
+    frame: Frame, memory: Memory, models: Models, look: Look, faces: Sequence[Face]
+) -> tuple[Seen | None, Memory]:
+    """Find people, phones, books, laptops and remotes scored 0.2 or more; a closer look sees only what a hand can hold.
 
     Boxes are shares of the whole picture. ``None`` where the weights are missing. Remembers nothing.
     """
     model = models.object_model
     if model is None:
         return None, memory
-    height, width = frame.rgb.shape[:2]
-    left, top = round(region[0] * width), round(region[1] * height)
-    right, bottom = round((region[0] + region[2]) * width), round((region[1] + region[3]) * height)
-    found = detect(frame.rgb[top:bottom, left:right], model)
-    place = (left / width, top / height, (right - left) / width, (bottom - top) / height)
-    return tuple(replace(one, box=_within(one.box, place)) for one in found), memory
+    take = {Look.WHOLE: _look_at_whole, Look.CLOSE: _look_closer, Look.EVERYWHERE: _look_everywhere}[look]
+    return take(frame.rgb, model, models, faces, turn_of(memory)), memory
 
 
-def detect(rgb: np.ndarray, model: Any) -> tuple[Detection, ...]:
-    """Run the model on one picture and return what it names, with boxes as shares of the picture."""
-    import torch
-    from ultralytics.utils.nms import non_max_suppression
-
-    picture, place = letterbox(rgb, _input_size(rgb, model))
-    with torch.inference_mode():
-        raw = model.forward(torch.from_numpy(picture))
-        rows = non_max_suppression(_tensor(raw), MIN_SCORE, end2end=bool(getattr(model, "end2end", False)))[0]
-    found = (_detection(row, model.names, place) for row in rows.tolist())
-    return tuple(one for one in found if one.label in LABELS)
+def _look_at_whole(rgb: np.ndarray, model: Yolo, models: Models, faces: Sequence[Face], _turn: int) -> Seen:
+    """Look at the whole picture once, and where a phone seems to be, whether a hand holds it."""
+    found = yolo.look(rgb, model, WHOLE)
+    if not any(one.label == "cell phone" for one in found):
+        return Seen(found, faces=len(faces))
+    hands = find_hands(rgb, models)
+    return Seen(views.marked(found, hands, rgb.shape), hands=bool(hands), faces=len(faces))
 
 
-def person_share(rgb: np.ndarray, models: Models) -> float:
-    """Return the share of the picture that the bundled selfie segmentation takes for a person."""
-    mask = models.person_segmentation.process(rgb).segmentation_mask
-    return float((mask > 0.5).mean())
+def _look_everywhere(rgb: np.ndarray, model: Yolo, models: Models, faces: Sequence[Face], _turn: int) -> Seen:
+    """Look at the whole and from every view: of each hand, else of the desk, or of every part of an empty room."""
+    hands = find_hands(rgb, models)
+    parts = views.hand_views(hands, rgb.shape) or ([views.desk(faces, rgb.shape)] if faces else views.PARTS)
+    found = list(yolo.look(rgb, model, WHOLE))
+    for part in parts:
+        found += _handheld(rgb, model, part)
+    return Seen(views.marked(views.merged(found), hands, rgb.shape), hands=bool(hands), faces=len(faces))
 
 
-def letterbox(rgb: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, tuple[float, float, int, int]]:
-    """Fit the picture into (height, width) with grey bars, as YOLO was trained.
+def _look_closer(rgb: np.ndarray, model: Yolo, models: Models, faces: Sequence[Face], turn: int) -> Seen:
+    """Look at one of the hands, or where none is found at the desk; ``turn`` says which and how wide the view is."""
+    hands = find_hands(rgb, models)
+    part = views.hand_view(hands, rgb.shape, turn) or views.desk(faces, rgb.shape)
+    return Seen(views.marked(_handheld(rgb, model, part), hands, rgb.shape), part, bool(hands), len(faces))
 
-    Returns the (1, 3, height, width) float32 picture in 0..1 and where the picture lies in it: (left, top, width,
-    height) in pixels.
+
+def _handheld(rgb: np.ndarray, model: Yolo, part: Box) -> tuple[Detection, ...]:
+    return tuple(one for one in yolo.look(rgb, model, part) if one.label in views.HANDHELD)
+
+
+def find_hands(rgb: np.ndarray, models: Models) -> tuple[Box, ...]:
+    """Return the boxes of at most two hands, as shares of the picture."""
+    found = models.hand_finder.process(rgb).multi_hand_landmarks or ()
+    hands = []
+    for hand in found:
+        across, down = [point.x for point in hand.landmark], [point.y for point in hand.landmark]
+        hands.append((min(across), min(down), max(across) - min(across), max(down) - min(down)))
+    return tuple(hands)
+
+
+def person_share(rgb: np.ndarray, models: Models, pictures: Sequence[Face] = ()) -> float:
+    """Return the share of the picture that the bundled selfie segmentation takes for a person.
+
+    What lies around the faces of ``pictures`` on the wall, head and shoulders, does not count.
     """
-    import cv2
-    import numpy as np
-
-    height, width = rgb.shape[:2]
-    scale = min(size[0] / height, size[1] / width)
-    new_height, new_width = max(1, round(height * scale)), max(1, round(width * scale))
-    top, left = (size[0] - new_height) // 2, (size[1] - new_width) // 2
-    padded = np.full((*size, 3), PADDING_GREY, np.uint8)
-    inside = padded[top : top + new_height, left : left + new_width]
-    cv2.resize(rgb, (new_width, new_height), dst=inside, interpolation=cv2.INTER_LINEAR)
-    return cv2.dnn.blobFromImage(padded, 1 / 255), (left, top, new_width, new_height)
-
-
-def _within(box: Box, place: Box) -> Box:
-    """Turn a box that is given as shares of a place into shares of what the place lies in."""
-    return place[0] + box[0] * place[2], place[1] + box[1] * place[3], box[2] * place[2], box[3] * place[3]
-
-
-def _input_size(rgb: np.ndarray, model: Any) -> tuple[int, int]:
-    """Return the model's own (height, width), or for weights that take any size one that suits the picture."""
-    if str(getattr(model, "format", "")) == "onnx" and not getattr(model, "dynamic", False):
-        height, width = model.imgsz
-        return int(height), int(width)
-    height, width = rgb.shape[:2]
-    scale = SIDE / max(height, width)
-    fitted = (-(-round(side * scale) // STRIDE) * STRIDE for side in (height, width))
-    return next(fitted), next(fitted)
-
-
-def _tensor(raw: Any) -> Any:
-    import torch
-
-    first = raw[0] if isinstance(raw, list | tuple) else raw
-    return first if isinstance(first, torch.Tensor) else torch.from_numpy(first)
-
-
-def _detection(row: list[float], names: dict[int, str], place: tuple[float, float, int, int]) -> Detection:
-    left, top, width, height = place
-    x1, y1, x2, y2, score, label = row
-    box = ((x1 - left) / width, (y1 - top) / height, (x2 - x1) / width, (y2 - y1) / height)
-    return Detection(names[int(label)], score, box)
+    person = models.person_segmentation.process(rgb).segmentation_mask > 0.5
+    height, width = person.shape
+    for face in pictures:
+        x, y, wide, high = face.box
+        left, right = (round(max(0.0, side) * width) for side in (x - wide, x + 2 * wide))
+        top, bottom = (round(max(0.0, side) * height) for side in (y - 0.5 * high, y + 3 * high))
+        person[top:bottom, left:right] = False
+    return float(person.mean())

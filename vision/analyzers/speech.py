@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import TYPE_CHECKING
 
 from vision.types import Memory, SoundChunk, Speech
@@ -21,6 +22,9 @@ BEGIN, END = 0.35, 0.2
 SHORTEST_S, SHORTEST_PAUSE_S = 0.25, 0.5
 PAD_S = 0.15
 """Words begin and end more softly than the model hears."""
+GAP_S = 0.5
+"""What begins so soon after the chunk before goes on from it."""
+
 LOUD_ENOUGH_DBFS = -30.0
 MOST_GAIN_DB = 30.0
 
@@ -28,23 +32,40 @@ MOST_GAIN_DB = 30.0
 def analyze(chunk: SoundChunk, memory: Memory, models: Models) -> tuple[tuple[Speech, ...] | None, Memory]:
     """Return the stretches of speech in a 16 kHz chunk, in seconds from its start, with how sure they are.
 
-    Quiet microphones are made louder first: the model was trained on near ones. Remembers nothing. ``None`` where
-    there is less than one step of sound.
+    Quiet microphones are made louder first: the model was trained on near ones. Remembers the model's own state, since
+    without it a word that goes on from one chunk to the next is hardly heard. ``None`` where there is less than one
+    step of sound.
     """
     if chunk.rate != RATE or len(chunk.samples) < STEP:
         return None, memory
-    likely = models.speech_detector.audio_forward(amplified(chunk.samples), RATE)
-    return tuple(_stretches(likely)), memory
+    state, before = None, memory.get("speech")
+    if before is not None and abs(chunk.captured_at - before["until"]) <= GAP_S:
+        state = _unpacked(before["state"])
+    likely, state = models.speech_detector.likelihood(amplified(chunk.samples), state)
+    until = round(chunk.captured_at + chunk.duration_s, 3)
+    return tuple(_stretches(likely)), {**memory, "speech": {"state": _packed(state), "until": until}}
 
 
-def amplified(samples: np.ndarray) -> np.ndarray:
-    """Return the samples louder, if they are quiet; silence stays silence."""
+def _packed(state: np.ndarray) -> str:
+    import numpy as np
+
+    return base64.b64encode(state.astype(np.float16).tobytes()).decode()
+
+
+def _unpacked(state: str) -> np.ndarray:
+    import numpy as np
+
+    return np.frombuffer(base64.b64decode(state), np.float16).astype(np.float32)
+
+
+def amplified(samples: np.ndarray, level_dbfs: float = LOUD_ENOUGH_DBFS) -> np.ndarray:
+    """Return the samples louder, if they are quieter than this (RMS); silence stays silence."""
     import numpy as np
 
     rms = float(np.sqrt(np.mean(samples.astype(np.float64) ** 2)))
     if rms < 1e-5:
         return samples
-    gain_db = min(MOST_GAIN_DB, LOUD_ENOUGH_DBFS - 20 * float(np.log10(rms)))
+    gain_db = min(MOST_GAIN_DB, level_dbfs - 20 * float(np.log10(rms)))
     return samples if gain_db <= 0 else np.clip(samples * 10 ** (gain_db / 20), -1, 1).astype(np.float32)
 
 

@@ -5,9 +5,11 @@ from functools import cache
 import cv2
 import numpy as np
 
+from vision.analyzers import faces, gaze
 from vision.decoding import encode_jpeg
 from vision.demo import package_picture
 from vision.loading import models
+from vision.types import Frame
 
 TO_HIS_LEFT, TO_HIS_RIGHT = -20, 50
 """Degrees that turn him clearly to either side: in the picture itself he looks a little to his left already."""
@@ -40,8 +42,7 @@ def turned_head(rgb: np.ndarray, degrees: float) -> np.ndarray:
     The face mesh, with the depths that MediaPipe gives it, is turned about its vertical axis, and the picture carried
     along, triangle by triangle, the far ones first.
     """
-    height, width = rgb.shape[:2]
-    points = np.array([(p.x * width, p.y * height, p.z * width) for p in _landmarks(rgb)[:468]])
+    points = _mesh(rgb)
     centre_x, far_z, angle = points[:, 0].mean(), points[:, 2].max(), np.radians(degrees)
     across, depth = points[:, 0] - centre_x, points[:, 2] - far_z
     goal = np.column_stack([across * np.cos(angle) + depth * np.sin(angle) + centre_x, points[:, 1]])
@@ -62,8 +63,9 @@ def tilted_photo(rgb: np.ndarray, degrees: float, distance: float = 2.0) -> np.n
     return cv2.warpPerspective(rgb, camera @ sheet @ to_middle, (width, height), borderMode=cv2.BORDER_REPLICATE)
 
 
-def _landmarks(rgb):
-    return models().face_mesh.process(rgb).multi_face_landmarks[0].landmark
+def _mesh(rgb):
+    found, _memory = faces.analyze(Frame(0, 0.0, rgb), {}, models())
+    return models().face_mesh.fit(rgb, gaze.region_of(found[0], rgb.shape[1::-1]), range(468))
 
 
 def _triangles(points, shape):

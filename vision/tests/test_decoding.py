@@ -173,6 +173,22 @@ def test_it_refuses_a_webp_whose_header_promises_a_huge_canvas():
         sniff(b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body)
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"quality": 60, "subsampling": "4:2:0"},
+        {"quality": 90, "subsampling": "4:2:2"},
+        {"quality": 95, "subsampling": "4:4:4", "progressive": True},
+        {"quality": 80, "keep_rgb": True},
+        {"quality": 80, "restart_marker_blocks": 4},
+    ],
+)
+def test_a_jpeg_has_the_pixels_that_pillow_reads(options, photo):
+    jpeg = coded(Image.open(io.BytesIO(photo)).resize((333, 187)), "JPEG", **options)
+    for data in (jpeg, jpeg + bytes(100)):
+        assert np.array_equal(decode_picture(data), np.asarray(Image.open(io.BytesIO(data)).convert("RGB")))
+
+
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "BMP"])
 def test_it_refuses_a_picture_that_was_cut_off(kind, photo):
     whole = coded(Image.open(io.BytesIO(photo)).resize((320, 180)), kind)

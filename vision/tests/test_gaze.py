@@ -23,7 +23,7 @@ def examine(rgb, memory=None):
 def test_its_yaw_has_the_side_of_the_picture_that_the_face_points_to(direction, sign):
     heads = [examine(picture).head for picture, _ in labelled("pose", direction=direction)]
     yaws = [head.yaw * sign for head in heads if head is not None]
-    assert len(yaws) >= len(heads) * 0.8 and min(yaws) > 15
+    assert len(yaws) >= len(heads) * 0.8 and min(yaws) > 10
 
 
 def test_its_yaw_is_near_the_labelled_degrees_and_mirrors_with_the_picture():

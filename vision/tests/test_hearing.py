@@ -176,7 +176,7 @@ def test_one_person_is_one_voice_and_two_are_two():
 def test_the_candidates_own_voice_is_known_once_it_was_learnt():
     own = decode_long(media_folder() / "audio" / "i1678_ispeech_test_other_1688_1688_142285_0000.flac")[: 4 * RATE]
     embedding = loading.models().voice_encoder.embed([own[: round(1.6 * RATE)]])[0]
-    memory = speakers.learn_candidate({}, embedding, at=0.0)
+    memory = speakers.learn_candidate({}, speakers.Voice(speakers.CANDIDATE, embedding, 1.6, 0.0))
     heard, memory = listen(chunk(own), EVERYTHING, memory)
     assert heard.knows_candidate and {turn.speaker for turn in heard.turns} <= {0, None}
     other = decode_long(media_folder() / "audio" / "i1686_ispeech_test_other_2033_2033_164914_0000.flac")[: 4 * RATE]
@@ -191,11 +191,11 @@ def test_a_sense_that_is_not_wanted_says_nothing():
 
 def test_a_model_that_fails_leaves_its_sense_not_examined_and_the_others_at_work(monkeypatch, caplog):
     class Broken:
-        def audio_forward(self, *_args):
+        def likelihood(self, *_args):
             raise RuntimeError("broken")
 
     own = loading.Models()
-    own.__dict__["speech_detector"] = Broken()
+    own.__dict__["_speech_detector"] = Broken()
     before = loading.models()
     loading.use_models(own)
     try:
@@ -207,9 +207,10 @@ def test_a_model_that_fails_leaves_its_sense_not_examined_and_the_others_at_work
 
 
 def test_windows_cover_a_stretch_and_leave_out_what_is_too_short():
-    cut = list(speakers._windows([Speech(0.0, 0.4, 1.0), Speech(1.0, 2.0, 1.0), Speech(0.0, 4.0, 1.0)]))
-    assert cut[0] == (1.0, 2.0)
-    assert cut[1:] == [(0.0, 1.6), (0.8, 2.4000000000000004), (1.6, 3.2), (2.4, 4.0)]
+    assert list(speakers._cut(Speech(0.0, 0.4, 1.0), 4.0)) == []
+    assert list(speakers._cut(Speech(1.0, 2.0, 1.0), 4.0)) == [(1.0, 2.0)]
+    cut = np.array(list(speakers._cut(Speech(0.0, 4.2, 1.0), 4.0)))
+    assert cut == pytest.approx(np.array([(0.4 * number, 0.4 * number + 1.6) for number in range(7)]))
 
 
 def test_raw_samples_of_a_tone_are_no_speech():

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from vision import loading, pipeline, weights
+from vision.analyzers import faces
 from vision.demo import package_picture
 from vision.pipeline import analyze
 from vision.tests.media import (
@@ -86,10 +87,21 @@ def test_it_asks_the_object_model_again_as_soon_as_the_empty_scene_changes():
 
 
 @OBJECTS_NEEDED
+def test_it_does_not_look_in_every_picture_for_somebody_who_has_turned_away(monkeypatch):
+    monkeypatch.setattr(faces, "analyze", lambda frame, memory, models: ((), memory))
+    memory, seen = {}, []
+    for second in range(5):
+        observation, memory = analyze(frame(two_men(), second), EVERYTHING, memory)
+        seen.append((observation.objects is not None, observation.person_share))
+    assert seen == [(True, None), *[(False, None)] * 3, (True, None)], "nor is the segmentation's word taken alone"
+
+
+@OBJECTS_NEEDED
 def test_it_lets_the_object_model_rest_while_nothing_happens():
     memory, looks = {}, []
+    still = one_man()[:400]  # without hands, which would be looked at
     for second in range(12):
-        observation, memory = analyze(frame(one_man(), second), Due(objects_every_s=5), memory)
+        observation, memory = analyze(frame(still, second), Due(objects_every_s=5), memory)
         looks.append(observation.objects is not None)
     assert looks == [second % 5 == 0 for second in range(12)]
 
@@ -100,6 +112,14 @@ def test_it_finds_the_men_as_persons_with_boxes_inside_the_picture():
     people = [found for found in observation.objects if found.label == "person" and found.score > 0.5]
     assert len(people) == 2
     assert all(x >= -0.05 and y >= -0.05 and x + w <= 1.05 and y + h <= 1.05 for x, y, w, h in (p.box for p in people))
+
+
+@OBJECTS_NEEDED
+def test_it_forgets_what_another_version_remembered_but_for_the_calibration():
+    usual = {"yaw": 1.0, "pitch": 0.0, "horizontal": 0.0, "vertical": 0.0}
+    old = {"gate": {"ran_at": 0.0, "seen": [1, 2, 3], "doubt_since": None}, "usual": usual}
+    observation, memory = analyze(frame(one_man()), EVERYTHING, old)
+    assert memory["usual"] == usual and observation.objects is not None
 
 
 def test_its_memory_is_small_survives_json_and_is_never_changed():

@@ -15,8 +15,10 @@ from tqdm import tqdm
 from exams.kinds import Kind
 from exams.policy import Policy
 from monitoring.evaluation.card import card_of
+from monitoring.evaluation.composed import SHOWN_RECORDING
 from monitoring.evaluation.hearing import SECOND_VOICE
 from monitoring.evaluation.labels import LabelError, Sample, read_samples
+from monitoring.evaluation.likeness import LIKENESS
 from monitoring.evaluation.page import write_page
 from monitoring.evaluation.printed import as_markdown, as_text
 from monitoring.evaluation.questions import QUESTIONS
@@ -69,7 +71,9 @@ class Command(BaseCommand):
             self.stderr.write(line)
 
     def _only(self, names: list[str]) -> frozenset[str]:
-        known = {COUNTING, DIARIZATION, Kind.SPEECH.value, SECOND_VOICE, *(question.name for question in QUESTIONS)}
+        known = {COUNTING, DIARIZATION, LIKENESS, SECOND_VOICE, SHOWN_RECORDING}
+        known |= {str(kind) for kind in (Kind.SPEECH, Kind.BACKGROUND_VOICE, Kind.HAND_GESTURE, Kind.SPOOF_SUSPECTED)}
+        known |= {question.name for question in QUESTIONS}
         unknown = sorted(set(names) - known)
         if unknown:
             raise CommandError(f"{unknown[0]} is not asked; {', '.join(sorted(known))} are.")

@@ -25,6 +25,7 @@ from accounts.models import Candidate
 from exams.models import Exam
 from exams.services import SessionRefused
 from monitoring.replay import Replayed, printable, replay_recording
+from monitoring.replay_faces import UnfitFile, face_in_files
 from monitoring.results import session_result
 from vision.recording import RecordingError
 
@@ -90,6 +91,15 @@ class Command(DatabaseCommand):
         parser.add_argument("--candidate", metavar="EMAIL", help="who sat it (default: the demonstration candidate)")
         parser.add_argument("--fps", default="1", help="pictures to look at per second (default: 1)")
         parser.add_argument("--start-at", metavar="TIME", help="when it began (default: so that it ends now)")
+        parser.add_argument(
+            "--enrol",
+            nargs="+",
+            action="extend",
+            type=Path,
+            default=[],
+            metavar="PICTURE",
+            help="one to five pictures of the candidate to compare with; they are kept nowhere",
+        )
         parser.add_argument("--json", action="store_true", help="print one JSON object a line for each recording")
         parser.add_argument("--pdf", type=Path, metavar="FILE", help="write the report there (one recording only)")
 
@@ -101,6 +111,7 @@ class Command(DatabaseCommand):
             _check_target(options["pdf"])
         options["fps"] = read_fps(options["fps"])
         options["start_at"] = read_time(options["start_at"]) if options["start_at"] else None
+        options["enrolled"] = self._face(options["enrol"])
         exam, candidate = self._exam(options["exam"]), self._candidate(options["candidate"])
         try:
             with _ending_like_interrupted():
@@ -117,6 +128,12 @@ class Command(DatabaseCommand):
         self._tell(replayed, report, as_json=options["json"])
         if trouble:
             raise CommandError(trouble)
+
+    def _face(self, pictures: list[Path]) -> tuple[float, ...]:
+        try:
+            return face_in_files(pictures) if pictures else ()
+        except UnfitFile as error:
+            raise CommandError(printable(str(error))) from error
 
     def _exam(self, code: str | None) -> Exam:
         if code is None and not Exam.objects.filter(code=DEMO_EXAM).exists():
@@ -150,6 +167,7 @@ class Command(DatabaseCommand):
                     candidate=candidate,
                     fps=options["fps"],
                     start_at=options["start_at"],
+                    enrolled=options["enrolled"],
                     progress=progress,
                 )
             except (RecordingError, SessionRefused) as error:

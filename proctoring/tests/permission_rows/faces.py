@@ -14,7 +14,7 @@ from proctoring.tests.permission_rows.row import Cell, Row
 from vision.analyzers.identity import LENGTH, Portrait
 from vision.types import Head
 
-PORTRAIT = Portrait(np.full(LENGTH, 0.1), np.zeros((478, 2)), Head(0.0, 0.0, 0.0), 200.0, 0.8, 0.02)
+PORTRAIT = Portrait(np.zeros((478, 2)), Head(0.0, 0.0, 0.0), 200.0, 0.8, 0.02, np.full(LENGTH, 0.1))
 PICTURE = base64.b64encode(picture()).decode()
 
 
@@ -29,7 +29,7 @@ def enrol(user: User | None) -> bool:
     """Let the user have an enrolled face; False for nobody."""
     if user is not None:
         consent(user)
-        known = ExaminedFace(PORTRAIT.embedding, PORTRAIT.measured())
+        known = ExaminedFace(PORTRAIT.embedding, PORTRAIT.measured(), b"\xff\xd8")
         store_face(user=user, face=known, actor=user, ip_address=None)
     return user is not None
 

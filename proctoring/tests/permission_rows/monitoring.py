@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from monitoring.models import MonitoringLog, Observation, ReviewDecision, SuspiciousActivity
+from django.core.files.base import ContentFile
+
+from monitoring.case_models import Appeal
+from monitoring.models import Evidence, MonitoringLog, Observation, ReviewDecision, SuspiciousActivity
+from monitoring.review import decide_activity, decide_session
 from proctoring.tests.permission_rows.row import Cell, Row, keys
 from proctoring.tests.world import Place
 
@@ -47,6 +51,22 @@ def decided(cell: Cell, activity: SuspiciousActivity | None, verdict: str) -> bo
     decisions = ReviewDecision.objects.values_list("session", "activity", "verdict", "reason", "reviewer")
     said = (cell.place.ended.pk, activity and activity.pk, verdict, "A break was agreed.", cell.caller)
     return list(decisions) == [said]
+
+
+def evidence_counted(cell: Cell) -> bool:
+    """Decide against the candidate by an activity of which a picture was kept."""
+    activity, by = cell.place.ended_activity, cell.place.assistant
+    file = ContentFile(b"\xff\xd8\xff picture", name="evidence.jpg")
+    Evidence.objects.create(activity=activity, file=file, sha256="0" * 64, captured_at=activity.started_at, seq=1)
+    decide_activity(activity=activity, verdict="confirmed", reason="Seen.", reviewer=by)
+    decide_session(session=cell.place.ended, outcome="violation", reason="Seen.", reviewer=by)
+    return True
+
+
+def appealed(cell: Cell) -> bool:
+    """The place's ended session, and no other, waits for a decision on what its candidate said."""
+    appeals = Appeal.objects.filter(session__review__stage="appeal").values_list("session", "text", "state")
+    return list(appeals) == [(cell.place.ended.pk, "The door bell rang.", "open")]
 
 
 RECORDS = [
@@ -116,6 +136,23 @@ DECISIONS = [
     ),
     # What the candidate is told is no secret to those who decide it.
     Row("GET /api/v1/sessions/{id}/outcome", LOOK_OWN, LOOK_OTHERS, at={"id": "ended"}),
+    # What follows is the candidate's alone; staff look at evidence in the console.
+    Row(
+        "GET /api/v1/sessions/{id}/outcome/evidence/{activity_pk}",
+        "401 200 404 403 403 403 403",
+        "401 404 200 403 403 403 403",
+        at={"id": "ended", "activity_pk": "ended_activity"},
+        given=evidence_counted,
+    ),
+    Row(
+        "POST /api/v1/sessions/{id}/appeal",
+        "401 201 404 403 403 403 403",
+        "401 404 201 403 403 403 403",
+        at={"id": "ended"},
+        sends={"text": "The door bell rang."},
+        given=evidence_counted,
+        holds=appealed,
+    ),
 ]
 
 ROWS = [*RECORDS, *DECISIONS]

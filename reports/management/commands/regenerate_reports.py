@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from argparse import ArgumentParser
+from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime, time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 from tqdm import tqdm
 
+from accounts.audit import record_audit
 from accounts.commands import DatabaseCommand
 from exams.models import Exam, ExamSession
+from reports.many import make_reports
 from reports.models import SessionReport
-from reports.services import RELATED, make_report, render_pdf
+from reports.services import RELATED, render_pdf
 
 
 class Command(DatabaseCommand):
@@ -32,9 +37,17 @@ class Command(DatabaseCommand):
         parser.add_argument("--session", metavar="ID", help="only this session")
         parser.add_argument("--since", metavar="DATE", help="only sessions made on or after this day (2026-01-31)")
         parser.add_argument("--output", metavar="FILE", help="with --session: write the PDF to this file instead")
+        languages = [code for code, _name in settings.LANGUAGES]
+        parser.add_argument("--language", choices=languages, default="", help="of the PDFs (default: the site's)")
+        cores = os.cpu_count() or 1
+        parser.add_argument(
+            "--jobs", metavar="N", type=int, default=cores, help=f"make so many at once (default: {cores}, the cores)"
+        )
         parser.add_argument("--json", action="store_true", help="print the result as JSON")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["jobs"] < 1:
+            raise CommandError("--jobs is 1 or more.")
         if options["output"] and not options["session"]:
             raise CommandError("--output needs --session: one file holds one report.")
         sessions = _chosen(options["exam"], options["session"], options["since"])
@@ -42,20 +55,25 @@ class Command(DatabaseCommand):
             session = sessions.first()
             if session is None:
                 raise CommandError("No session fits what was asked for.")
-            self._write(session, Path(options["output"]), as_json=options["json"])
+            self._write(session, Path(options["output"]), options["language"], as_json=options["json"])
             return
-        reports = [
-            make_report(session=session)
-            for session in tqdm(sessions, unit="report", disable=not sys.stderr.isatty(), leave=False)
-        ]
-        self._tell(reports, as_json=options["json"])
+        self._tell(
+            _made([session.pk for session in sessions], options["jobs"], options["language"]), as_json=options["json"]
+        )
 
-    def _write(self, session: ExamSession, path: Path, *, as_json: bool) -> None:
-        content = render_pdf(session)
+    def _write(self, session: ExamSession, path: Path, language: str, *, as_json: bool) -> None:
+        content = render_pdf(session, language=language)
         try:
             path.write_bytes(content)
         except OSError as error:
             raise CommandError(f"{path} cannot be written: {error.strerror}.") from error
+        # Who is at the command line is not known here; that it was done is.
+        record_audit(
+            action="exported",
+            outcome="session_report",
+            subject=session.candidate.user,
+            detail={"form": "pdf", "rows": 1, "session": str(session.pk), "exam": session.exam.code, "command": True},
+        )
         result = {"session": str(session.pk), "file": str(path), "bytes": len(content)}
         self.stdout.write(json.dumps(result) if as_json else f"{path}: {len(content)} bytes.")
 
@@ -68,6 +86,18 @@ class Command(DatabaseCommand):
         if failed:
             first = failed[0]
             raise CommandError(f"{len(failed)} reports failed; the first, session {first.session_id}: {first.error}")
+
+
+def _made(sessions: list[UUID], jobs: int, language: str) -> list[SessionReport]:
+    """Make the reports of these sessions, with a progress bar for people, and return their rows in the same order."""
+    making = make_reports(sessions, jobs=jobs, language=language)
+    try:
+        for _session in tqdm(making, total=len(sessions), unit="report", disable=not sys.stderr.isatty(), leave=False):
+            pass
+    except BrokenProcessPool as error:
+        raise CommandError("A process that made reports was ended; fewer at once (--jobs) need less memory.") from error
+    rows = {report.session_id: report for report in SessionReport.objects.filter(session__in=sessions)}
+    return [rows[session] for session in sessions if session in rows]
 
 
 def _as_json(report: SessionReport) -> dict[str, Any]:

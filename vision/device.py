@@ -1,0 +1,54 @@
+"""Where the object model works: on a GPU where one is there and its libraries are installed, else on one CPU thread.
+
+It is the one model that is dear enough to be worth the way to a GPU and back; nothing needs one. ``PROCTORING_GPU=0``
+leaves GPUs to others.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+Provider = str | tuple[str, dict[str, str]]
+
+CPU = "CPUExecutionProvider"
+GPU_PROVIDERS: dict[str, dict[str, str]] = {
+    # Without TF32, which rounds to ten bits, boxes and scores are those of the CPU to three decimals or more.
+    "CUDAExecutionProvider": {"use_tf32": "0"},
+    "ROCMExecutionProvider": {},
+}
+
+
+def gpu_wanted() -> bool:
+    """Say whether a GPU may be used."""
+    return os.environ.get("PROCTORING_GPU", "1") != "0"
+
+
+def onnx_providers(built_in: Sequence[str]) -> list[Provider]:
+    """Return which of onnxruntime's providers to try, in this order; ``built_in`` are those of the installed build.
+
+    The CPU is always the last: onnxruntime falls back on it where a GPU or one of its libraries is missing.
+    """
+    gpus: list[Provider] = [(name, options) for name, options in GPU_PROVIDERS.items() if name in built_in]
+    return [*gpus, CPU] if gpu_wanted() else [CPU]
+
+
+def onnx_session(path: str) -> Any:
+    """Open an ONNX model where ``onnx_providers`` says, on one thread of the CPU; raises where it cannot be read."""
+    import onnxruntime
+
+    providers = onnx_providers(onnxruntime.get_available_providers())
+    if len(providers) > 1:
+        # CUDA's libraries come with torch's CUDA build, in a folder where onnxruntime does not look by itself.
+        onnxruntime.preload_dlls()
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    return onnxruntime.InferenceSession(path, options, providers=providers)
+
+
+def torch_device() -> Any:
+    """Return torch's device: the GPU, if its build knows one."""
+    import torch
+
+    return torch.device("cuda" if gpu_wanted() and torch.cuda.is_available() else "cpu")
