@@ -10,9 +10,10 @@ from django.contrib import admin
 from django.test import RequestFactory
 from django.utils import timezone
 
-from accounts.admin_lists import Dated, Kind
-from accounts.models import AuditEvent, Role
-from monitoring.tests.factories import make_user
+from accounts.admin_lists import Dated, Kind, LongListAdmin
+from accounts.models import AuditEvent, Candidate, Role
+from exams.models import ExamAssignment
+from monitoring.tests.factories import make_candidate, make_exam, make_user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.database]
 ADDRESS = "/admin/accounts/auditevent/"
@@ -86,3 +87,23 @@ def test_what_is_listed_long_is_not_counted_twice() -> None:
     request = RequestFactory().get(ADDRESS)
     request.user = make_user(Role.ADMIN)
     assert own.get_changelist_instance(request).full_result_count is None
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["anna", "ANNA example.com", "algebra", "anna algebra", '"anna b"', "'b' registered", '"', "100%_", "\\", "nobody"],
+)
+def test_a_search_finds_what_djangos_own_finds(term: str) -> None:
+    people = [make_candidate(f"{name}@example.com", full_name=f"Anna {name}") for name in ("anna", "b", "100%_")]
+    for number, candidate in enumerate(people):
+        exam = make_exam(code=f"EXAM-{number}", title="Algebra" if number else "Anna's 100%_ test")
+        ExamAssignment.objects.create(exam=exam, candidate=candidate)
+        AuditEvent.objects.create(action="registered", actor=exam.owner, subject=candidate.user)
+    for model in (Candidate, AuditEvent, ExamAssignment):
+        own, request = admin.site.get_model_admin(model), RequestFactory().get("/")
+        assert isinstance(own, LongListAdmin)
+        found, doubled = own.get_search_results(request, model.objects.all(), term)
+        djangos = admin.ModelAdmin.get_search_results(own, request, model.objects.all(), term)[0]
+        assert set(found) == set(djangos)
+        assert doubled is False
+        assert found.count() == len(set(found))
