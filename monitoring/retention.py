@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from exams.models import ExamSession, StartPicture
+from exams.models import Exam, ExamSession, StartPicture
 from exams.signals import evidence_removed
 from exams.start_pictures import remove_unused
 from monitoring.case_models import ReviewCase
@@ -66,14 +66,20 @@ def remove_old_looks(*, now: datetime | None = None) -> int:
 def sessions_to_thin_out(*, now: datetime | None = None, but: Collection[uuid.UUID] = ()) -> list[uuid.UUID]:
     """Return sessions whose pictures have been kept for ``KEEP_DAYS`` since their end, the last decision and note.
 
-    Those that wait for a second reviewer, an admin, or a decision on an appeal keep theirs.
+    Those that wait for a second reviewer, an admin, or a decision on an appeal keep theirs, and so do those against
+    whose outcome an appeal may still come.
     """
     if not settings.KEEP_DAYS:
         return []
-    before = (now or timezone.now()) - timedelta(days=settings.KEEP_DAYS)
+    now = now or timezone.now()
+    before = now - timedelta(days=settings.KEEP_DAYS)
     due = SessionMonitor.objects.filter(finished_at__lt=before, evidence_removed_at__isnull=True)
     due = due.exclude(session__decisions__decided_at__gte=before).exclude(session__notes__created_at__gte=before)
     due = due.exclude(session__review__stage__in=WAITED_FOR).exclude(pk__in=but)
+    longer = Exam.objects.filter(appeal_days__gt=settings.KEEP_DAYS).values_list("appeal_days", flat=True)
+    for days in set(longer):
+        decided = {"session__decisions__decided_at__gte": now - timedelta(days=days)}
+        due = due.exclude(session__exam__appeal_days=days, **decided)
     return list(due.order_by("finished_at").values_list("pk", flat=True)[:AT_ONCE])
 
 

@@ -95,6 +95,17 @@ def test_nothing_goes_before_its_time_or_soon_after_a_decision(session, settings
     assert sessions_to_thin_out(now=timezone.now() + YEAR) == []
 
 
+def test_they_stay_as_long_as_an_appeal_may_come(session, settings):
+    settings.KEEP_DAYS = 3
+    decided = decide_session(
+        session=session, outcome="concern", reason="Nobody there.", reviewer=make_user(Role.REVIEWER)
+    )
+    aged(session)
+    last = decided.decided_at + timedelta(days=session.exam.appeal_days)
+    assert sessions_to_thin_out(now=last - timedelta(seconds=1)) == []
+    assert sessions_to_thin_out(now=last + timedelta(seconds=1)) == [session.pk]
+
+
 def test_they_stay_where_a_session_is_handed_on_in_the_last_moment(session):
     aged(session)
     assert sessions_to_thin_out() == [session.pk]
