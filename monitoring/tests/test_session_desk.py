@@ -258,9 +258,11 @@ def test_nothing_that_was_written_is_lost(desk):
     assert page.input_value(f"#reason-{second_id}") == "Half a reason"
 
     page.fill("#note-at", "1h")
+    assert page.locator("#note-at:invalid").count() == 1  # which the browser says by itself, also without scripts
+    page.fill("#note-at", "9999999")
     page.click("#note-form button")
     page.wait_for_selector("#notes .errornote")
-    assert (page.input_value("#note-text"), page.input_value("#note-at")) == ("Half a note", "1h")
+    assert (page.input_value("#note-text"), page.input_value("#note-at")) == ("Half a note", "9999999")
     page.fill("#note-at", "1:00")
     page.click("#note-form button")
     page.wait_for_selector("#notes li:has-text('Half a note')")
