@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet, Sum
+from django.db.models import Count, Exists, F, FilteredRelation, OuterRef, Q, QuerySet, Subquery, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -18,7 +18,7 @@ from exams.models import CLOSED_STATUSES, ExamSession
 from exams.selectors import may_manage
 from monitoring.case_models import ReviewCase
 from monitoring.cases import ReviewRefused, claim_session
-from monitoring.models import Assessment, ReviewDecision
+from monitoring.models import Assessment, ReviewDecision, SuspiciousActivity
 from monitoring.reading import minutes_to_read
 from monitoring.selectors import visible_sessions
 from vision.types import Sense
@@ -114,15 +114,21 @@ def put_in_order(sessions: QuerySet[ExamSession], stage: str) -> list[tuple[uuid
     riskiest = F("current__risk_score").desc(nulls_last=True)
     rows = sessions.annotate(current=current).order_by("review__stage_since" if first_come else riskiest, "pk")
     told = rows.values_list("pk", "current__risk_score", "current__coverage")
-    counted = told.annotate(n=Count("current__activities"), sure=Sum("current__activities__confidence"))[:AT_MOST]
+    # Counted for the riskiest alone, and not for all that they are put in order with.
+    found = SuspiciousActivity.objects.filter(assessment=OuterRef("current__pk")).order_by().values("assessment")
+    number = Subquery(found.annotate(n=Count("pk")).values("n"))
+    confidence = Subquery(found.annotate(sure=Sum("confidence")).values("sure"))
+    counted = told.annotate(n=number, sure=confidence)[:AT_MOST]
     readings = [(session, _reading(*found)) for session, *found in counted]
     return readings if first_come else sorted(readings, key=lambda row: (-row[1].worth, str(row[0])))
 
 
-def _reading(risk: float | None, coverage: Mapping[str, Any] | None, activities: int, sure: float | None) -> Reading:
+def _reading(
+    risk: float | None, coverage: Mapping[str, Any] | None, activities: int | None, sure: float | None
+) -> Reading:
     if risk is None:  # nobody watched it, so that nothing of it was seen
         return Reading(0.0, unseen=1.0)
-    return Reading(risk, activities, sure or 0.0, unseen_share(coverage or {}))
+    return Reading(risk, activities or 0, sure or 0.0, unseen_share(coverage or {}))
 
 
 def unseen_share(coverage: Mapping[str, Any]) -> float:
