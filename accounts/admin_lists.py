@@ -80,7 +80,9 @@ class LongList(ChangeList):
         """Find the page's keys, then read these rows: to sort whole rows, with all they refer to, takes far longer."""
         super().get_results(request)
         keys = list(self.result_list.values_list("pk", flat=True))
-        found = {row.pk: row for row in self.queryset.filter(pk__in=keys).order_by()}
+        rows = self.queryset.order_by()
+        rows.query.clear_where()  # the keys are chosen; asked for both again, SQLite may begin at the wrong end
+        found = {row.pk: row for row in rows.filter(pk__in=keys)}
         self.result_list = [found[key] for key in keys if key in found]
         if self.query and not any(name.startswith(f"{self.date_hierarchy}__") for name in self.params):
             self.date_hierarchy = None  # to search all rows twice more only for their dates is not worth it

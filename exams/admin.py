@@ -20,6 +20,7 @@ from accounts.admin_lists import LongListAdmin
 from accounts.models import User
 from exams import admin_candidates  # noqa: F401  it registers itself
 from exams.admin_copy import copy_view
+from exams.admin_filters import ExamFilter
 from exams.models import CodeSubmission, Exam, ExamAssignment, Problem, ProctoringPolicy
 from exams.selectors import visible_exams, visible_submissions, with_counts
 from exams.services import add_policy_version
@@ -198,7 +199,7 @@ class CodeSubmissionAdmin(LongListAdmin):
     list_display = ("problem_title", "version", "is_final", "language", "characters", "candidate", "submitted_at")
     list_display_links = ("problem_title", "version")
     list_select_related = ("problem", "session__exam", "session__candidate__user")
-    list_filter = ("is_final", ("session__exam", admin.RelatedOnlyFieldListFilter), "submitted_at")
+    list_filter = ("is_final", ("session__exam", ExamFilter), "submitted_at")
     list_per_page = 50
     search_fields = (
         "session__candidate__user__full_name",

@@ -23,6 +23,7 @@ from accounts.admin_lists import LongListAdmin
 from accounts.csv_files import KeptUpload, SafeCSV, UploadGoneError
 from accounts.exports import RecordedExport
 from accounts.models import Candidate, Role, User
+from exams.admin_filters import ExamFilter
 from exams.authoring import MAX_CANDIDATES_AT_ONCE
 from exams.candidate_rows import COLUMNS, CandidateRows
 from exams.models import ExamAssignment, ExamSession
@@ -65,7 +66,7 @@ class ExamAssignmentAdmin(RecordedExport, ImportExportMixin, LongListAdmin):
         "muted_names",
     )
     list_select_related = ("exam", "candidate__user")
-    list_filter = (("exam", admin.RelatedOnlyFieldListFilter), "extra_minutes", "time_factor", "break_minutes")
+    list_filter = (("exam", ExamFilter), "extra_minutes", "time_factor", "break_minutes")
     list_per_page = 50
     search_fields = (
         "candidate__user__email",

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from exams.admin_filters import ExamFilter
 from exams.kinds import RiskLevel, kind_label
 from exams.models import ExamSession
 from monitoring import admin_queue, admin_views, admin_what_if, session_page, session_views  # noqa: F401
@@ -75,7 +76,7 @@ class SessionAdmin(ResultsExport, ReadOnlyAdmin):
         RiskLevelFilter,
         OutcomeFilter,
         "status",
-        ("exam", admin.RelatedOnlyFieldListFilter),
+        ("exam", ExamFilter),
         "source",
         "created_at",
     )

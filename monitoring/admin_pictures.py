@@ -19,6 +19,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
 from accounts.models import Role
+from exams.admin_filters import ExamFilter
 from exams.models import ExamSession
 from exams.selectors import managed_exams
 from monitoring.admin_parts import WatchedAdmin, session_link
@@ -133,7 +134,7 @@ class PictureAccessAdmin(WatchedAdmin):
     list_display = ("at", "user", "whose", "what", "way", "session_link", "ip_address")
     list_display_links = ("at",)
     list_select_related = ("user", "subject", "session__candidate__user", "session__exam")
-    list_filter = ("what", "way", ("session__exam", admin.RelatedOnlyFieldListFilter), "at")
+    list_filter = ("what", "way", ("session__exam", ExamFilter), "at")
     search_fields = ("user__email", "user__full_name", "subject__email", "subject__full_name", "ip_address", "sha256")
     search_help_text = gettext_lazy("Name or address of who looked or of the candidate, network address, SHA-256")
     date_hierarchy = "at"

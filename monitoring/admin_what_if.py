@@ -22,6 +22,7 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
+from exams.admin_filters import ExamFilter
 from exams.models import Exam, ProctoringPolicy
 from exams.policy import Policy
 from exams.policy_changes import changes_between, settings_of
@@ -137,7 +138,7 @@ class PolicyAdmin(ReadOnlyAdmin):
     list_display = ("version_shown", "exam", "note", "sessions", "created_at", "try_another")
     list_display_links = ("version_shown",)
     list_select_related = ("exam",)
-    list_filter = (("exam", admin.RelatedOnlyFieldListFilter), "created_at")
+    list_filter = (("exam", ExamFilter), "created_at")
     search_fields = ("exam__code", "exam__title", "note")
     date_hierarchy = "created_at"
     ordering = ("-created_at", "exam", "-version")
