@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 
 from exams.models import Exam, ExamSession, StartPicture
 from exams.signals import evidence_removed
 from exams.start_pictures import remove_unused
 from monitoring.case_models import ReviewCase
-from monitoring.models import Evidence, Observation, SessionMonitor
+from monitoring.models import Evidence, Observation, ReviewDecision, SessionMonitor
+from monitoring.outcomes import APPEALABLE
 from monitoring.picture_models import PictureAccess
 from monitoring.store import delete_unused
 
@@ -77,9 +79,10 @@ def sessions_to_thin_out(*, now: datetime | None = None, but: Collection[uuid.UU
     due = due.exclude(session__decisions__decided_at__gte=before).exclude(session__notes__created_at__gte=before)
     due = due.exclude(session__review__stage__in=WAITED_FOR).exclude(pk__in=but)
     longer = Exam.objects.filter(appeal_days__gt=settings.KEEP_DAYS).values_list("appeal_days", flat=True)
+    outcomes = ReviewDecision.objects.filter(session=OuterRef("pk"), activity=None, verdict__in=APPEALABLE)
     for days in set(longer):
-        decided = {"session__decisions__decided_at__gte": now - timedelta(days=days)}
-        due = due.exclude(session__exam__appeal_days=days, **decided)
+        late = Exists(outcomes.filter(decided_at__gte=now - timedelta(days=days)))
+        due = due.exclude(late, session__exam__appeal_days=days)
     return list(due.order_by("finished_at").values_list("pk", flat=True)[:AT_ONCE])
 
 

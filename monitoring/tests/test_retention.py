@@ -104,6 +104,8 @@ def test_they_stay_as_long_as_an_appeal_may_come(session, settings):
     last = decided.decided_at + timedelta(days=session.exam.appeal_days)
     assert sessions_to_thin_out(now=last - timedelta(seconds=1)) == []
     assert sessions_to_thin_out(now=last + timedelta(seconds=1)) == [session.pk]
+    ReviewDecision.objects.update(verdict=ReviewDecision.Outcome.CLEAR)  # against which nobody appeals
+    assert sessions_to_thin_out(now=last - timedelta(seconds=1)) == [session.pk]
 
 
 def test_they_stay_where_a_session_is_handed_on_in_the_last_moment(session):
