@@ -21,6 +21,7 @@ from monitoring.models import SessionMonitor
 from monitoring.sounds import Sound, SoundBatch, examine_sound, record_sounds
 from monitoring.store import Exhibit
 from monitoring.thinned import count_thinned
+from monitoring.turns import turn
 from vision.types import SOUND_SENSES, Due, Frame, Memory, Sense
 from vision.types import Observation as Facts
 
@@ -199,17 +200,19 @@ def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
         enrolled[session_id], exams[session_id] = owner, exam_id
     watched = glimpses.watched(set(exams.values()))
     dues = {session_id: policy.due() for session_id, policy in rules.items()}
-    batches = {
-        session_id: _look_at(
-            session_id,
-            waiting[session_id],
-            claim,
-            due=due,
-            memory=memories[session_id],
-            shown=rules[session_id].thresholds if exams[session_id] in watched else None,
-        )
-        for session_id, due in with_faces(dues, enrolled).items()
-    }
+    dues = with_faces(dues, enrolled)
+    with turn():
+        batches = {
+            session_id: _look_at(
+                session_id,
+                waiting[session_id],
+                claim,
+                due=due,
+                memory=memories[session_id],
+                shown=rules[session_id].thresholds if exams[session_id] in watched else None,
+            )
+            for session_id, due in dues.items()
+        }
     return _record(batches)
 
 

@@ -48,6 +48,17 @@ def leave_no_connections(**_kwargs: Any) -> None:
             connection.close_pool()  # type: ignore[attr-defined]  # of PostgreSQL's backend only
 
 
+@worker_init.connect
+def share_turns(**_kwargs: Any) -> None:
+    """Have the worker's processes take turns at its cores."""
+    from monitoring.turns import share_turns
+
+    try:
+        share_turns()
+    except OSError:
+        logger.warning("No file can be made here, so that processes examine at the same time", exc_info=True)
+
+
 @worker_process_init.connect
 def warm_up_models(**_kwargs: Any) -> None:
     """Build the models in each new process that will examine pictures, so that no candidate waits for them."""

@@ -60,11 +60,13 @@ def _decode(outputs: Sequence[np.ndarray], width: int, height: int, min_score: f
         classes, objects, boxes, points = (outputs[index + 3 * group][0] for group in range(4))
         scores = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
         kept = np.flatnonzero(scores >= min_score)
+        if not kept.size:
+            continue
         at = np.column_stack([kept % (width // stride), kept // (width // stride)]).astype(np.float32)
         centres, sizes = (at + boxes[kept, :2]) * stride, np.exp(boxes[kept, 2:]) * stride
         keypoints = (points[kept].reshape(-1, KEYPOINTS, 2) + at[:, None]) * stride
         found.append(np.hstack([centres - sizes / 2, sizes, keypoints.reshape(-1, 10), scores[kept, None]]))
-    rows: np.ndarray = np.concatenate(found).astype(np.float64)
+    rows: np.ndarray = np.concatenate(found or [np.empty((0, 15))]).astype(np.float64)
     return rows
 
 

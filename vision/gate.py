@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from vision.pictures import shrink
+from vision.pictures import median, shrink
 from vision.types import Box, Detection, Due, Face, Frame, Head, Memory
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def changed_share(before: str, now: np.ndarray) -> float:
     for _ in range(2):  # the second fit leaves out what the first one found moved
         gain, offset = _light(old[kept], now[kept])
         difference = np.abs(now - gain * old - offset)
-        kept = difference <= max(float(np.median(difference)), 1.0)
+        kept = difference <= max(float(median(difference)), 1.0)
     return float((difference > CELL_CHANGE * min(1.0, max(gain, 0.5))).mean())
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vision.pictures import shrink
+from vision.pictures import median, shrink
 from vision.types import HANDS_EVERY_S, Box, Frame, Memory
 
 if TYPE_CHECKING:
@@ -105,4 +105,4 @@ def _face_colour(rgb: np.ndarray, face: Box) -> Any:
     if not middle.size:
         middle = rgb
     colours = cv2.cvtColor(shrink(middle, (4, 4)), cv2.COLOR_RGB2YCrCb).reshape(-1, 3)
-    return np.median(colours, axis=0)
+    return median(colours)

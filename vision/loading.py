@@ -313,7 +313,9 @@ def _build_solution(module: str, name: str, **options: Any) -> Any:
         import mediapipe
         import numpy as np
 
-        solution = getattr(getattr(mediapipe.solutions, module), name)(**options)
+        from vision.graphs import on_this_thread
+
+        solution = on_this_thread(getattr(getattr(mediapipe.solutions, module), name))(**options)
         solution.process(np.zeros((64, 64, 3), np.uint8))
     return solution
 

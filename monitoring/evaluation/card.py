@@ -58,6 +58,7 @@ def _run(run: Run) -> Data:
             "recordings": run.diarized,
             "speech_s": round(run.diarization.spoken, 1),
             "error_rate": _rounded(run.diarization.rate),
+            "interval": [_rounded(edge) for edge in run.diarization.interval or ()],
             "missed_s": round(run.diarization.missed, 1),
             "made_up_s": round(run.diarization.made_up, 1),
             "confused_s": round(run.diarization.confused, 1),

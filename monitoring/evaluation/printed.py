@@ -101,11 +101,15 @@ def _sound_notes(run: Data) -> Iterator[str]:
     if told["error_rate"] is not None:
         yield (
             f"Who spoke when, in {told['recordings']} recordings with {told['speech_s']:g} s of speech: error rate "
-            f"{told['error_rate']:.1%} (missed {told['missed_s']:g} s, made up {told['made_up_s']:g} s, confused "
+            f"{told['error_rate']:.1%}{_within(told['interval'])} (missed {told['missed_s']:g} s, made up {told['made_up_s']:g} s, confused "
             f"{told['confused_s']:g} s; collar 0.25 s)."
         )
     if run["cpu_ms_per_second_of_sound"] is not None:
         yield f"A second of sound took {run['cpu_ms_per_second_of_sound']} ms CPU."
+
+
+def _within(interval: Sequence[float]) -> str:
+    return f", 95 % interval {interval[0]:.1%} to {interval[1]:.1%}" if interval else ""
 
 
 def _likeness(row: Data) -> Row:

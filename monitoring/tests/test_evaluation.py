@@ -218,5 +218,13 @@ def test_what_is_missed_made_up_or_confused_adds_up(turns, missed, made_up, conf
     assert found == pytest.approx((19.0, missed, made_up, confused), abs=0.03)
 
 
+def test_its_interval_comes_from_whole_recordings():
+    told = diarized((0, 10, 1), (10, 20, 2))
+    assert told.interval is None
+    told.add(TOLD, [Turn(0, 20, 1, 1.0)], 30.0)
+    assert told.rate == pytest.approx(0.25, abs=0.01)
+    assert told.interval == pytest.approx((0.0, 0.5), abs=0.01)
+
+
 def test_one_speaker_is_matched_to_one_other_only():
     assert hearing._best_match(np.array([[1, 1, 0], [0, 0, 1]]), np.array([[1, 1, 1]])) == 2.0

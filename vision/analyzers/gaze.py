@@ -84,6 +84,19 @@ USED_POINTS = sorted({*POSE_POINTS.tolist(), *EYE_POINTS, *mouth.POINTS})
 
 
 @dataclass(frozen=True, slots=True)
+class EyeShape:
+    """Where the iris is across and up in its eye, in half widths of it; openness; and the eye's width in pixels."""
+
+    across: float
+    up: float
+    openness: float
+    width: float
+
+
+Pair = tuple[EyeShape, EyeShape]
+
+
+@dataclass(frozen=True, slots=True)
 class Looks:
     """What the mesh of one face shows; ``None`` where nothing can be said."""
 
@@ -106,13 +119,14 @@ def analyze(frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], models: 
     if fitted is None:
         return Looks(_with_base(_profile(frame.rgb, found), memory.get("gaze"))), memory
     head, points = head_pose(fitted), fitted[:, :2]
-    eyes = eye_direction(points) if abs(head.yaw) <= FARTHEST_YAW_FOR_EYES else None
+    turned = abs(head.yaw) > FARTHEST_YAW_FOR_EYES
+    pair = None if turned else measure_eyes(points)
+    eyes = eye_direction(pair) if pair else None
     usual = memory.get("usual") or USUAL
     baseline = learn(memory.get("gaze"), frame.captured_at, found.face.box, head, eyes, usual)
     if eyes is not None:
         eyes = replace(eyes, base_horizontal=baseline["horizontal"], base_vertical=baseline["vertical"])
-    turned = abs(head.yaw) > FARTHEST_YAW_FOR_EYES
-    lids = None if turned else lid_openness(points)
+    lids = lid_openness(pair) if pair else None
     opened, memory = (None, memory) if turned else mouth.analyze(points, frame.captured_at, memory)
     return Looks(_with_base(head, baseline), eyes, lids, opened), {**memory, "gaze": baseline}
 
@@ -166,30 +180,34 @@ def _angles(rotation: np.ndarray) -> Head:
     return Head(float(yaw), float(pitch), float(roll))
 
 
-def eye_direction(points: np.ndarray) -> Eyes | None:
-    """Return where the irises are within the eyes, and how open these are, from (478, 2) points in pixels.
+def measure_eyes(points: np.ndarray) -> Pair:
+    """Return the shapes of both eyes, the one on the picture's left first, from (478, 2) points in pixels."""
+    left, right = (_measure_eye(points, eye) for eye in EYES)
+    return left, right
+
+
+def eye_direction(eyes: Pair) -> Eyes | None:
+    """Return where the irises are within the eyes, and how open these are.
 
     Openness is the eye aspect ratio of Soukupová and Čech (2016). ``None`` where the eyes are too small or closed, or
     the two irises contradict each other.
     """
-    eyes = [_one_eye(points, eye) for eye in EYES]
-    openness = sum(eye[2] for eye in eyes) / 2
-    if min(eye[3] for eye in eyes) < MIN_EYE_PX or min(eye[2] for eye in eyes) < CLOSED_OPENNESS:
+    left, right = eyes
+    if min(left.width, right.width) < MIN_EYE_PX or min(left.openness, right.openness) < CLOSED_OPENNESS:
         return None
-    (left, left_up, _, _), (right, right_up, _, _) = eyes
-    if abs(left - right) > EYES_DISAGREE:
+    if abs(left.across - right.across) > EYES_DISAGREE:
         return None
-    return Eyes((left + right) / 2, (left_up + right_up) / 2, openness)
+    openness = (left.openness + right.openness) / 2
+    return Eyes((left.across + right.across) / 2, (left.up + right.up) / 2, openness)
 
 
-def lid_openness(points: np.ndarray) -> Lids | None:
-    """Return how far each eye is open, from (478, 2) points in pixels; ``None`` where they are too small."""
-    left, right = (_one_eye(points, eye) for eye in EYES)
-    return None if min(left[3], right[3]) < MIN_EYE_PX else Lids(left[2], right[2])
+def lid_openness(eyes: Pair) -> Lids | None:
+    """Return how far each eye is open; ``None`` where they are too small."""
+    left, right = eyes
+    return None if min(left.width, right.width) < MIN_EYE_PX else Lids(left.openness, right.openness)
 
 
-def _one_eye(points: np.ndarray, eye: Any) -> tuple[float, float, float, float]:
-    """Return horizontal and vertical direction, openness and width in pixels of one eye."""
+def _measure_eye(points: np.ndarray, eye: Any) -> EyeShape:
     left, right, upper, lower, iris = eye
     along = points[right] - points[left]
     width = max(float(np.hypot(*along)), 1e-6)
@@ -197,7 +215,7 @@ def _one_eye(points: np.ndarray, eye: Any) -> tuple[float, float, float, float]:
     across = np.array([along[1], -along[0]])  # up in the picture
     offset = points[iris] - (points[left] + points[right]) / 2
     openness = float(np.linalg.norm(points[list(upper)] - points[list(lower)], axis=1).mean()) / width
-    return -2 * float(offset @ along) / width, 2 * float(offset @ across) / width, openness, width
+    return EyeShape(-2 * float(offset @ along) / width, 2 * float(offset @ across) / width, openness, width)
 
 
 def mesh(rgb: np.ndarray, found: FoundFace, models: Models, wanted: Sequence[int] = USED_POINTS) -> np.ndarray | None:

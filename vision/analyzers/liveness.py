@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vision.pictures import shrink
+from vision.pictures import median, shrink
 from vision.types import Frame, Liveness, Memory
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def _compare(known: dict[str, Any], sketch: npt.NDArray[np.uint8], at: float) ->
     repeats = [then for then in known.get("repeats", []) if 0 <= at - then <= REMEMBERED_S]
     run = known.get("run") or [0.0, 0]
     if len(records) > 2:
-        usual = float(np.median(_distance(records["sketch"][1:][-8:], records["sketch"][:-1][-8:])))
+        usual = float(median(_distance(records["sketch"][1:][-8:], records["sketch"][:-1][-8:])))
         earlier = ages_s >= LEAST_LAG_S
         if (apart[earlier] < min(SAME, SAME_SHARE * usual)).any():
             repeats.append(round(at, 1))

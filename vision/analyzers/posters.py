@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from vision.pictures import shrink
+from vision.pictures import median, shrink
 from vision.types import Box, Face, Frame, Memory
 
 SAME_PLACE = 0.1
@@ -171,7 +171,7 @@ def _changes(old: np.ndarray, now: np.ndarray) -> np.ndarray:
 
     The light is the median of what the cells tell: it is right as long as less than half of them have moved.
     """
-    light = float(np.median((now + 1) / (old + 1)))
+    light = float(median((now + 1) / (old + 1)))
     return np.asarray(np.abs(now + 1 - light * (old + 1)))
 
 
