@@ -101,8 +101,8 @@ def _sound_notes(run: Data) -> Iterator[str]:
     if told["error_rate"] is not None:
         yield (
             f"Who spoke when, in {told['recordings']} recordings with {told['speech_s']:g} s of speech: error rate "
-            f"{told['error_rate']:.1%}{_within(told['interval'])} (missed {told['missed_s']:g} s, made up {told['made_up_s']:g} s, confused "
-            f"{told['confused_s']:g} s; collar 0.25 s)."
+            f"{told['error_rate']:.1%}{_within(told['interval'])} (missed {told['missed_s']:g} s, made up "
+            f"{told['made_up_s']:g} s, confused {told['confused_s']:g} s; collar 0.25 s).{_few(told['recordings'])}"
         )
     if run["cpu_ms_per_second_of_sound"] is not None:
         yield f"A second of sound took {run['cpu_ms_per_second_of_sound']} ms CPU."
@@ -110,6 +110,10 @@ def _sound_notes(run: Data) -> Iterator[str]:
 
 def _within(interval: Sequence[float]) -> str:
     return f", 95 % interval {interval[0]:.1%} to {interval[1]:.1%}" if interval else ""
+
+
+def _few(recordings: int) -> str:
+    return " Of so few recordings it is too little to say." if recordings < FEWEST else ""
 
 
 def _likeness(row: Data) -> Row:
