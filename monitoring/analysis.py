@@ -201,7 +201,8 @@ def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
     watched = glimpses.watched(set(exams.values()))
     dues = {session_id: policy.due() for session_id, policy in rules.items()}
     dues = with_faces(dues, enrolled)
-    with turn():
+    claim.step()
+    with turn(settings.CLAIM_S / 3):  # what is held must not be taken for a dead one's meanwhile
         batches = {
             session_id: _look_at(
                 session_id,

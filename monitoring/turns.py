@@ -15,9 +15,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
-MOST_WAIT_S = 2.0
-"""Who has waited so long goes on without a turn: nobody stands still because of a model that does."""
-
 ASK_AGAIN_S = 0.02
 """What the next process loses by it, the one before needs to write down what it found."""
 
@@ -30,9 +27,12 @@ def share_turns() -> None:
 
 
 @contextmanager
-def turn() -> Iterator[None]:
-    """Have a core for what is done within; waits for one that is free, for a while."""
-    held = _take()
+def turn(wait_s: float) -> Iterator[None]:
+    """Have a core for what is done within.
+
+    Waits for one that is free, for at most so long: nobody stands still because of a model that does.
+    """
+    held = _take(wait_s)
     try:
         yield
     finally:
@@ -40,9 +40,9 @@ def turn() -> Iterator[None]:
             fcntl.lockf(_shared[0], fcntl.LOCK_UN, 1, held)
 
 
-def _take() -> int | None:
+def _take(wait_s: float) -> int | None:
     """Return the number of the turn that this process has now; None where there is none to wait for, or any longer."""
-    deadline = time.monotonic() + MOST_WAIT_S
+    deadline = time.monotonic() + wait_s
     while _shared:
         for number in range(_cores()):
             try:

@@ -18,12 +18,14 @@ import sys
 sys.path.insert(0, "")
 from monitoring import turns
 turns._shared.append(open(int(sys.argv[1]), "r+b", buffering=0, closefd=False))
-with turns.turn():
+with turns.turn(60):
     print("has it", flush=True)
     sys.stdin.readline()
 print("gave it back", flush=True)
 sys.stdin.readline()
 """
+
+SHORT_S, LONG_S = 0.05, 60.0
 
 Start = Callable[[], "subprocess.Popen[str]"]
 
@@ -88,7 +90,7 @@ def test_who_comes_while_another_has_the_core_waits_until_it_is_given_back(anoth
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("monitoring.turns.time.sleep", give_back)
-        with turns.turn():
+        with turns.turn(LONG_S):
             order.append("has it")
     assert order == ["waited", "gave it back", "has it"]
 
@@ -97,15 +99,14 @@ def test_a_process_that_is_killed_gives_its_turn_back(another_holds: Start) -> N
     other = another_holds()
     os.kill(other.pid, signal.SIGKILL)
     other.wait()
-    assert turns._take() == 0
+    assert turns._take(SHORT_S) == 0
 
 
-def test_nobody_waits_for_long_where_a_model_hangs(another_holds: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "MOST_WAIT_S", 0.05)
+def test_nobody_waits_for_long_where_a_model_hangs(another_holds: Start) -> None:
     another_holds()
-    assert turns._take() is None
+    assert turns._take(SHORT_S) is None
     done = []
-    with turns.turn():
+    with turns.turn(SHORT_S):
         done.append("went on")
     assert done == ["went on"]
 
@@ -113,17 +114,16 @@ def test_nobody_waits_for_long_where_a_model_hangs(another_holds: Start, monkeyp
 def test_each_core_has_a_turn_of_its_own(another_holds: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     another_holds()
     monkeypatch.setattr(turns, "_cores", lambda: 2)
-    assert turns._take() == 1
+    assert turns._take(SHORT_S) == 1
 
 
-def test_what_fails_within_gives_the_turn_back(another_holds: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "MOST_WAIT_S", 0.05)
-    with pytest.raises(ValueError, match="no picture"), turns.turn():
+def test_what_fails_within_gives_the_turn_back(another_holds: Start) -> None:
+    with pytest.raises(ValueError, match="no picture"), turns.turn(LONG_S):
         raise ValueError("no picture")
     another_holds()
-    assert turns._take() is None  # the other one has the turn that was given back
+    assert turns._take(SHORT_S) is None  # the other one has the turn that was given back
 
 
 def test_where_nothing_is_shared_nobody_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "_shared", [])
-    assert turns._take() is None
+    assert turns._take(SHORT_S) is None
