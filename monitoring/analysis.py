@@ -6,6 +6,7 @@ import logging
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
@@ -199,7 +200,7 @@ def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
         rules[session_id], memories[session_id] = rules_of(policy_id).without(muted), memory
         enrolled[session_id], exams[session_id] = owner, exam_id
     watched = glimpses.watched(set(exams.values()))
-    dues = {session_id: policy.due() for session_id, policy in rules.items()}
+    dues = {session_id: _apart_from_others(session_id, policy.due()) for session_id, policy in rules.items()}
     dues = with_faces(dues, enrolled)
     claim.step()
     with turn(settings.CLAIM_S / 3):  # what is held must not be taken for a dead one's meanwhile
@@ -215,6 +216,11 @@ def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
             for session_id, due in dues.items()
         }
     return _record(batches)
+
+
+def _apart_from_others(session_id: uuid.UUID, due: Due) -> Due:
+    """Have what is dear fall due at another time than in most sessions that began at the same moment."""
+    return replace(due, first_rest=1 - session_id.int % 1000 / 1000)
 
 
 def _look_at(

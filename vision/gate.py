@@ -82,8 +82,8 @@ def due_look(
 
 
 def _rested(last: dict[str, Any], frame: Frame, due: Due) -> bool:
-    rested_s = frame.captured_at - last["ran_at"]
-    return bool(rested_s < 0 or rested_s >= due.objects_every_s)
+    rested_s, share = frame.captured_at - last["ran_at"], due.first_rest if last.get("first") else 1.0
+    return bool(rested_s < 0 or rested_s >= due.objects_every_s * share)
 
 
 def _out_of_turn(frame: Frame, last: dict[str, Any], head: Head | None) -> Look | None:
@@ -127,6 +127,7 @@ def remember_look(frame: Frame, due: Due, memory: Memory, look: Look, seen: Seen
     new = seen.hands > last["hands"] or bent > last["bent"] or doubt is Look.CLOSE
     state = {
         "ran_at": frame.captured_at,
+        "first": "gate" not in memory,
         "seen": pack(thumbnail(frame.small)),
         "doubt": doubt,
         "next": Look.CLOSE if look is Look.WHOLE else Look.WHOLE,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision.pictures import median, shrink
-from vision.types import HANDS_EVERY_S, Box, Frame, Memory
+from vision.types import HANDS_EVERY_S, Box, Due, Frame, Memory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,10 +38,13 @@ HEAD_ASIDE, HEAD_UP, HEAD_DOWN = 0.35, 0.4, 0.35
 """How far hair, ears and neck reach beyond the face's box, in face lengths."""
 
 
-def is_due(frame: Frame, memory: Memory, face: Box) -> bool:
+def is_due(frame: Frame, due: Due, memory: Memory, face: Box) -> bool:
     """Say whether to look for hands in this frame, from what is remembered of the last look."""
     last = memory.get("hand_gate")
-    if last is None or not 0 <= frame.captured_at - last["ran_at"] < HANDS_EVERY_S:
+    if last is None:
+        return True
+    rest_s = HANDS_EVERY_S * (due.first_rest if last.get("first") else 1.0)
+    if not 0 <= frame.captured_at - last["ran_at"] < rest_s:
         return True
     if last["raised_since"] is not None and frame.captured_at - last["raised_since"] <= FOLLOW_S:
         return True
@@ -62,7 +65,7 @@ def remember_look(frame: Frame, hands: Sequence[Hand], memory: Memory, face: Box
     if hands or known is None or tries > MOST_TRIES or not something_came(known, frame.small, face):
         known, tries = np.packbits(like_face(frame.small, face)).tobytes().hex(), 0
     look = {"ran_at": frame.captured_at, "raised_since": since, "like_face": known, "tries": tries}
-    return {**memory, "hand_gate": look}
+    return {**memory, "hand_gate": look | {"first": "hand_gate" not in memory}}
 
 
 def something_came(before: str, rgb: np.ndarray, face: Box) -> bool:

@@ -137,7 +137,7 @@ class _Look:
 
     def _look_for_hands(self, found: tuple[FoundFace, ...]) -> None:
         face = found[0].face.box
-        if not self._guarded("hands", lambda: hand_gate.is_due(self.frame, self.memory, face)):
+        if not self._guarded("hands", lambda: hand_gate.is_due(self.frame, self.due, self.memory, face)):
             return
         seen = self._remembering("hands", lambda: hands.analyze(self.frame, self.memory, found, loading.models()))
         self.facts["hands"] = seen
@@ -149,7 +149,7 @@ class _Look:
             "liveness", lambda: liveness.analyze(self.frame, self.memory, face=bool(found))
         )
         self.facts["live_looks"] = self._remembering(
-            "liveness", lambda: antispoof.analyze(self.frame, self.memory, found, loading.models())
+            "liveness", lambda: antispoof.analyze(self.frame, self.memory, found, self.due, loading.models())
         )
 
     def _look_for_objects(self) -> None:

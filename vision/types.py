@@ -76,11 +76,15 @@ class Frame:
 class Due:
     """What is to be examined: the senses switched on, and the longest rests, in seconds, of the object model and
     between two looks at whose face it is. ``enrolled`` is the face to compare with, (128,) numbers; empty is nobody's.
+
+    The first rest of each sense that rests lasts only the share ``first_rest``, 0..1, of the others. It is better
+    another one for each session: else all those who begin together fall due together, again and again.
     """
 
     senses: frozenset[Sense] = frozenset(Sense)
     objects_every_s: float = 12.0
     identity_every_s: float = 20.0
+    first_rest: float = 1.0
     enrolled: tuple[float, ...] = field(default=(), repr=False)
 
 

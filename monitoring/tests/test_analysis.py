@@ -72,6 +72,22 @@ def test_it_repeats_work_after_a_death_without_doubling_anything(two_men):
     assert list(SuspiciousActivity.objects.values()) == rows
 
 
+def test_what_is_dear_falls_due_at_another_time_in_each_of_the_sessions_that_begin_together(two_men, monkeypatch):
+    shares, examine = [], analysis.analyze_frames
+
+    def noted(frames, *, due, **rest):
+        shares.append(due.first_rest)
+        return examine(frames, due=due, **rest)
+
+    monkeypatch.setattr(analysis, "analyze_frames", noted)
+    sessions = [make_session() for _number in range(4)]
+    for session in sessions:
+        take(session, 0, two_men)
+    analysis.analyze_waiting(session_ids=[session.pk for session in sessions])
+    assert len(shares) == 4 and len(set(shares)) > 1
+    assert all(0 < share <= 1 for share in shares)
+
+
 def test_it_leaves_a_session_alone_that_another_process_holds(two_men):
     session = make_session()
     take(session, 0, two_men)

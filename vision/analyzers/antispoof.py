@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from vision.types import Box, Face, Frame, Memory
+from vision.types import Box, Due, Face, Frame, Memory
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +30,7 @@ LEAST_COLOUR = 5.0
 
 
 def analyze(
-    frame: Frame, memory: Memory, faces: tuple[Face, ...], models: Models
+    frame: Frame, memory: Memory, faces: tuple[Face, ...], due: Due, models: Models
 ) -> tuple[tuple[float, ...] | None, Memory]:
     """Return how living the largest face looked at each of the last looks, 0..1, the newest last; ``None`` if at none.
 
@@ -45,7 +45,8 @@ def analyze(
     if not faces:
         return tuple(looks) or None, memory
     looked_at = seen["looked_at"] if seen else None
-    if looked_at is None or at - looked_at >= (DOUBT_EVERY_S if _in_doubt(looks) else LOOK_EVERY_S):
+    rest_s = LOOK_EVERY_S * (due.first_rest if len(looks) == 1 else 1.0)
+    if looked_at is None or at - looked_at >= (DOUBT_EVERY_S if _in_doubt(looks) else rest_s):
         score = living(frame.rgb, faces[0].box, models)
         if score is not None:
             looks, looked_at = [*looks, round(score, 3)][-KEPT:], at

@@ -78,7 +78,7 @@ def _followed(known: dict[str, Any] | None, at: float, box: Box) -> dict[str, An
     """Return what is remembered of the face now in view; if it may be another one, it has to be looked at again."""
     place = [round(box[0] + box[2] / 2, 3), round(box[1] + box[3] / 2, 3), round(box[2], 3)]
     if known is None:
-        known = {"box": place, "looked_at": None, "agreed": 0, "looks": 0, "doubt": False}
+        known = {"box": place, "looked_at": None, "agreed": 0, "looks": 0, "doubt": False, "rested": False}
     elif not 0 <= at - known["seen_at"] <= GONE_S or known["box"] is None or _is_elsewhere(known["box"], place):
         known = {**known, "agreed": min(known["agreed"], AGREEING - 1), "looks": 0}
     return {**known, "box": place, "seen_at": at}
@@ -94,8 +94,9 @@ def _is_due(seen: dict[str, Any], at: float, due: Due) -> bool:
         return True
     if seen["agreed"] < AGREEING and seen["looks"] < MOST_IN_A_ROW:
         return True
-    rest_s = due.identity_every_s if seen["agreed"] >= AGREEING and not seen["doubt"] else DOUBT_REST_S
-    return bool(at - seen["looked_at"] >= min(rest_s, due.identity_every_s))
+    settled = seen["agreed"] >= AGREEING and not seen["doubt"]
+    every_s = due.identity_every_s * (1.0 if seen.get("rested", True) else due.first_rest)
+    return bool(at - seen["looked_at"] >= (every_s if settled else min(DOUBT_REST_S, due.identity_every_s)))
 
 
 def _is_changed(seen: dict[str, Any], at: float, picture: np.ndarray) -> bool:
@@ -106,7 +107,8 @@ def _is_changed(seen: dict[str, Any], at: float, picture: np.ndarray) -> bool:
 def _answered(seen: dict[str, Any], at: float, doubt: bool) -> dict[str, Any]:
     agreed = min(seen["agreed"] + 1, AGREEING) if doubt == seen["doubt"] else 1
     looks = 0 if agreed == AGREEING else min(seen["looks"] + 1, MOST_IN_A_ROW)
-    return {**seen, "looked_at": at, "agreed": agreed, "looks": looks, "doubt": doubt}
+    rested = seen.get("rested", True) or seen["agreed"] >= AGREEING
+    return {**seen, "looked_at": at, "agreed": agreed, "looks": looks, "doubt": doubt, "rested": rested}
 
 
 def view_of(rgb: np.ndarray, face: FoundFace, models: Models) -> View | None:

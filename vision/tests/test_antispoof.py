@@ -1,5 +1,7 @@
 """Prints, screens and living faces, as the networks see them, and what they must not be asked."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -16,8 +18,8 @@ NEEDED = pytest.mark.skipif(
 LOOKED_FOR = Due(senses=frozenset({Sense.FACES, Sense.LIVENESS}))
 
 
-def look(rgb, at=0.0, memory=None):
-    seen, memory = analyze(frame(rgb, at), LOOKED_FOR, memory or {})
+def look(rgb, at=0.0, memory=None, due=LOOKED_FOR):
+    seen, memory = analyze(frame(rgb, at), due, memory or {})
     return seen.live_looks, memory
 
 
@@ -53,6 +55,15 @@ def test_it_looks_now_and_then_and_again_soon_in_doubt():
         looks, memory = look(one_man(), at, memory)
         taken.append(memory["antispoof"]["looked_at"])
     assert looks[-1] > antispoof.DOUBT and sorted(set(taken)) == [0, 20]
+
+
+@NEEDED
+def test_only_its_first_rest_is_another_one_in_each_session():
+    memory, taken = {}, set()
+    for at in range(30):
+        _looks, memory = look(one_man(), at, memory, replace(LOOKED_FOR, first_rest=0.25))
+        taken.add(memory["antispoof"]["looked_at"])
+    assert taken == {0, 5, 25}
 
 
 @NEEDED

@@ -61,6 +61,16 @@ def test_it_is_due_everywhere_at_the_first_frame_and_after_its_rest(scene, memor
     assert due(scene, -1, memory), "a clock that went back must not stop it"
 
 
+def test_only_its_first_rest_is_another_one_in_each_session(scene, memory):
+    early = Due(objects_every_s=10, first_rest=0.3)
+    assert gate.due_look(frame(scene, 2), early, memory, faces=FACES, head=UPRIGHT) is None
+    assert gate.due_look(frame(scene, 3), early, memory, faces=FACES, head=UPRIGHT) is Look.CLOSE
+    rested = gate.remember_look(frame(scene, 3), early, memory, Look.CLOSE, NOTHING, UPRIGHT)
+    assert rested["gate"]["purse"] == gate.PURSE, "it was no look out of turn"
+    assert gate.due_look(frame(scene, 12), early, rested, faces=FACES, head=UPRIGHT) is None
+    assert gate.due_look(frame(scene, 13), early, rested, faces=FACES, head=UPRIGHT) is Look.WHOLE
+
+
 def test_it_looks_at_the_whole_picture_and_closer_in_turn(scene, memory):
     closer = remembered(scene, 10, memory, Look.CLOSE)
     assert due(scene, 20, closer) is Look.WHOLE

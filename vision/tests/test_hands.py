@@ -163,6 +163,12 @@ def test_a_change_of_light_brings_no_look():
     assert looks([without_hand(), dim, without_hand(), dim]) == [True, False, False, False]
 
 
+def test_only_the_first_rest_is_another_one_in_each_session():
+    early = Due(senses=HANDS.senses, first_rest=0.3)
+    seen = looks([without_hand()] * 16, early)
+    assert [second for second, looked in enumerate(seen) if looked] == [0, 3, 13]
+
+
 def test_hands_are_not_looked_for_where_nobody_wants_it():
     observation, memory = analyze(frame(one_man()), Due(senses=frozenset({Sense.FACES})), {})
     assert observation.hands is None and "hand_gate" not in memory

@@ -42,7 +42,7 @@ class Watched:
     """A session whose faces are made up; only when it is looked, and what is remembered, is real."""
 
     def __init__(self, monkeypatch):
-        self.memory, self.looked, self.apart = {}, [], 0.2
+        self.memory, self.looked, self.apart, self.first_rest = {}, [], 0.2, 1.0
         self.picture = np.full((48, 64, 3), 128, np.uint8)
         monkeypatch.setattr(likeness, "_look", self._look)
 
@@ -54,7 +54,8 @@ class Watched:
         for self.at in at:
             found = tuple(FoundFace(Face(one, 0.9), np.zeros((5, 2))) for one in (*(box,) * count, *behind))
             shown = Frame(0, float(self.at), self.picture)
-            _, self.memory = likeness.analyze(shown, self.memory, found, None, enrolled((0.0,) * 128), None)
+            due = replace(enrolled((0.0,) * 128), first_rest=self.first_rest)
+            _, self.memory = likeness.analyze(shown, self.memory, found, None, due, None)
         return self
 
 
@@ -66,6 +67,12 @@ def seat(monkeypatch):
 def test_it_looks_at_the_beginning_and_then_rarely(seat):
     seat.see(*range(60))
     assert seat.looked == [0, 1, 2, 22, 42]
+
+
+def test_only_its_first_rest_is_another_one_in_each_session(seat):
+    seat.first_rest = 0.25
+    seat.see(*range(60))
+    assert seat.looked == [0, 1, 2, 7, 27, 47]
 
 
 def test_it_looks_again_when_the_face_was_gone(seat):
@@ -160,7 +167,8 @@ def test_it_says_how_far_the_face_is_and_remembers_nothing_of_it():
     assert facts.identity.face_px == pytest.approx(159, abs=10)
     kept = json.dumps(memory["likeness"])
     assert len(kept) < 600
-    assert set(memory["likeness"]) == {"box", "seen_at", "looked_at", "agreed", "looks", "doubt", "picture"}
+    when = {"seen_at", "looked_at", "agreed", "looks", "doubt", "rested"}
+    assert set(memory["likeness"]) == when | {"box", "picture"}
     assert len(memory["likeness"]["picture"]) == 2 * 48  # eight by six grey levels of the whole picture
     again = Observation.from_facts(json.loads(json.dumps(facts.to_facts())), seq=0, captured_at=0.0)
     assert again.identity.distance == pytest.approx(facts.identity.distance, abs=1e-4)
