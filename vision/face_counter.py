@@ -58,14 +58,14 @@ def _decode(outputs: Sequence[np.ndarray], width: int, height: int, min_score: f
     found = []
     for index, stride in enumerate(STRIDES):
         classes, objects, boxes, points = (outputs[index + 3 * group][0] for group in range(4))
-        scores = np.sqrt(np.clip(classes[:, 0], 0, 1) * np.clip(objects[:, 0], 0, 1))
-        kept = np.flatnonzero(scores >= min_score)
+        scores = classes[:, 0] * objects[:, 0]  # the square of what counts
+        kept = np.flatnonzero(scores >= min_score**2)
         if not kept.size:
             continue
         at = np.column_stack([kept % (width // stride), kept // (width // stride)]).astype(np.float32)
         centres, sizes = (at + boxes[kept, :2]) * stride, np.exp(boxes[kept, 2:]) * stride
         keypoints = (points[kept].reshape(-1, KEYPOINTS, 2) + at[:, None]) * stride
-        found.append(np.hstack([centres - sizes / 2, sizes, keypoints.reshape(-1, 10), scores[kept, None]]))
+        found.append(np.hstack([centres - sizes / 2, sizes, keypoints.reshape(-1, 10), np.sqrt(scores[kept, None])]))
     rows: np.ndarray = np.concatenate(found or [np.empty((0, 15))]).astype(np.float64)
     return rows
 
@@ -74,6 +74,8 @@ def _best_of_each(rows: np.ndarray) -> np.ndarray:
     """Return the best row for each face, best first (non-maximum suppression)."""
     import cv2
 
+    if len(rows) < 2:
+        return rows
     kept = cv2.dnn.NMSBoxes(rows[:, :4].tolist(), rows[:, 14].tolist(), 0.0, SAME_FACE_IOU)
     best: np.ndarray = rows[np.asarray(kept, int).reshape(-1)]
     return best

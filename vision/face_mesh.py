@@ -1,17 +1,17 @@
 """MediaPipe's face mesh without the face detector in front of it: where the face is, is known already.
 
 ``mediapipe.solutions.face_mesh`` finds the face a second time before it fits the mesh, which costs a third of its time
-and loses faces that the first detector found. The same subgraph is run here on a region that is given, and on the
-thread that asks: handing each picture to threads of its own and back costs a tenth more.
+and loses faces that the first detector found. The same subgraph is run here on a region that is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+
+from vision.graphs import graph_type
 
 POINTS = 478
 GRAPH = """
@@ -19,7 +19,6 @@ input_stream: "IMAGE:image"
 input_stream: "ROI:region"
 output_stream: "LANDMARKS:landmarks"
 input_side_packet: "WITH_ATTENTION:with_attention"
-executor { name: "" type: "ApplicationThreadExecutor" }
 node {
   calculator: "FaceLandmarkCpu"
   input_stream: "IMAGE:image"
@@ -46,12 +45,10 @@ class FaceMesh:
     def __init__(self) -> None:
         from google.protobuf import text_format  # type: ignore[import-untyped]
         from mediapipe.framework import calculator_pb2
-        from mediapipe.python.solution_base import SolutionBase
 
         config = text_format.Parse(GRAPH, calculator_pb2.CalculatorGraphConfig())
-        self._graph: Any = SolutionBase(
-            graph_config=config, side_inputs={"with_attention": True}, outputs=["landmarks"]
-        )
+        options = {"side_inputs": {"with_attention": True}, "outputs": ["landmarks"]}
+        self._graph = graph_type()(graph_config=config, **options)
 
     def fit(self, rgb: np.ndarray, region: Region, wanted: Sequence[int]) -> np.ndarray | None:
         """Return the ``wanted`` points as (n, 3) pixels, the third being depth, or ``None`` where there is no face.

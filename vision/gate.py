@@ -176,10 +176,12 @@ def changed_share(before: str, now: np.ndarray) -> float:
 
 
 def _light(old: np.ndarray, now: np.ndarray) -> tuple[float, float]:
-    spread = float(old.var())
-    gain = float(((old - old.mean()) * (now - now.mean())).mean()) / spread if spread > 1 else 1.0
+    before, after = float(old.mean()), float(now.mean())
+    apart = old - before
+    spread = float(apart @ apart)
+    gain = float(apart @ (now - after)) / spread if spread > len(old) else 1.0
     gain = min(2.0, max(0.5, gain))
-    return gain, float(now.mean() - gain * old.mean())
+    return gain, after - gain * before
 
 
 def thumbnail(rgb: np.ndarray, size: tuple[int, int] = THUMBNAIL) -> np.ndarray:
