@@ -37,6 +37,9 @@ BUDGET_S = 20.0
 MOST_DEATHS = 3
 """When so many processes died over what waits first, it is written down as not examined instead of tried again."""
 
+LARGEST_ADVANCE = 0.75
+"""By so much of a rest at most the first one is cut short: nothing dear follows at the heels of a first look."""
+
 FAILED = "analysis failed"
 Waiting = dict[uuid.UUID, list[StoredFrame]]
 """What was taken from the queues, by session."""
@@ -220,7 +223,7 @@ def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
 
 def _apart_from_others(session_id: uuid.UUID, due: Due) -> Due:
     """Have what is dear fall due at another time than in most sessions that began at the same moment."""
-    return replace(due, first_rest=1 - session_id.int % 1000 / 1000)
+    return replace(due, first_rest=1 - LARGEST_ADVANCE * (session_id.int % 1000 / 1000))
 
 
 def _look_at(

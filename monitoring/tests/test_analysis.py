@@ -85,7 +85,7 @@ def test_what_is_dear_falls_due_at_another_time_in_each_of_the_sessions_that_beg
         take(session, 0, two_men)
     analysis.analyze_waiting(session_ids=[session.pk for session in sessions])
     assert len(shares) == 4 and len(set(shares)) > 1
-    assert all(0 < share <= 1 for share in shares)
+    assert all(0.25 <= share <= 1 for share in shares)
 
 
 def test_it_leaves_a_session_alone_that_another_process_holds(two_men):
