@@ -43,6 +43,9 @@ SPARE, SPARE_FOR_MOVES = 7.0, 9.0
 """So many looks are kept for doubts, for hands that come into view and for a head that bends: a new scene may not spend
 them, a mere move still less."""
 
+BREAK_RESTS = 2.0
+"""After so many rests without a look the line was gone, or the server."""
+
 OWED = 6
 """So many closer looks follow on hands, bent heads and doubts: a phone is seen in one view and missed in the next."""
 
@@ -79,6 +82,11 @@ def due_look(
     if _rested(last, frame, due):
         return Look(last["next"])
     return _out_of_turn(frame, last, head)
+
+
+def is_first(last: dict[str, Any] | None, at: float, every_s: float) -> bool:
+    """Say whether a look is a session's first, or the first after such a break as comes to many sessions at once."""
+    return last is None or at - last["ran_at"] > BREAK_RESTS * every_s
 
 
 def _rested(last: dict[str, Any], frame: Frame, due: Due) -> bool:
@@ -127,7 +135,7 @@ def remember_look(frame: Frame, due: Due, memory: Memory, look: Look, seen: Seen
     new = seen.hands > last["hands"] or bent > last["bent"] or doubt is Look.CLOSE
     state = {
         "ran_at": frame.captured_at,
-        "first": "gate" not in memory,
+        "first": is_first(memory.get("gate"), frame.captured_at, due.objects_every_s),
         "seen": pack(thumbnail(frame.small)),
         "doubt": doubt,
         "next": Look.CLOSE if look is Look.WHOLE else Look.WHOLE,

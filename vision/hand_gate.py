@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vision.gate import is_first
 from vision.pictures import median, shrink
 from vision.types import HANDS_EVERY_S, Box, Due, Frame, Memory
 
@@ -64,8 +65,9 @@ def remember_look(frame: Frame, hands: Sequence[Hand], memory: Memory, face: Box
         since = frame.captured_at
     if hands or known is None or tries > MOST_TRIES or not something_came(known, frame.small, face):
         known, tries = np.packbits(like_face(frame.small, face)).tobytes().hex(), 0
+    first = is_first(memory.get("hand_gate"), frame.captured_at, HANDS_EVERY_S)
     look = {"ran_at": frame.captured_at, "raised_since": since, "like_face": known, "tries": tries}
-    return {**memory, "hand_gate": look | {"first": "hand_gate" not in memory}}
+    return {**memory, "hand_gate": look | {"first": first}}
 
 
 def something_came(before: str, rgb: np.ndarray, face: Box) -> bool:

@@ -71,6 +71,14 @@ def test_only_its_first_rest_is_another_one_in_each_session(scene, memory):
     assert gate.due_look(frame(scene, 13), early, rested, faces=FACES, head=UPRIGHT) is Look.WHOLE
 
 
+def test_after_a_break_the_rest_is_another_one_in_each_session_as_well(scene, memory):
+    early = Due(objects_every_s=10, first_rest=0.3)
+    later = gate.remember_look(frame(scene, 13), early, memory, Look.CLOSE, NOTHING, UPRIGHT)
+    back = gate.remember_look(frame(scene, 60), early, later, Look.WHOLE, NOTHING, UPRIGHT)
+    assert gate.due_look(frame(scene, 16), early, later, faces=FACES, head=UPRIGHT) is None
+    assert gate.due_look(frame(scene, 63), early, back, faces=FACES, head=UPRIGHT) is Look.CLOSE
+
+
 def test_it_looks_at_the_whole_picture_and_closer_in_turn(scene, memory):
     closer = remembered(scene, 10, memory, Look.CLOSE)
     assert due(scene, 20, closer) is Look.WHOLE
