@@ -147,7 +147,7 @@ class _Tape:
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._model, name)
-        if name not in ("process", "detect", "fit", "look", "living"):
+        if name not in ("process", "detect", "fit", "look", "living", "forward"):
             return value
 
         def noted(*args: Any) -> Any:

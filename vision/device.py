@@ -34,17 +34,33 @@ def onnx_providers(built_in: Sequence[str]) -> list[Provider]:
     return [*gpus, CPU] if gpu_wanted() else [CPU]
 
 
-def onnx_session(path: str) -> Any:
-    """Open an ONNX model where ``onnx_providers`` says, on one thread of the CPU; raises where it cannot be read."""
+def onnx_session(model: str | bytes) -> Any:
+    """Open an ONNX model, a file or what one holds, where ``onnx_providers`` says, on one thread of the CPU.
+
+    Raises where it cannot be read.
+    """
     import onnxruntime
 
     providers = onnx_providers(onnxruntime.get_available_providers())
     if len(providers) > 1:
         # CUDA's libraries come with torch's CUDA build, in a folder where onnxruntime does not look by itself.
         onnxruntime.preload_dlls()
+    return onnxruntime.InferenceSession(model, _on_one_thread(), providers=providers)
+
+
+def cpu_session(model: str | bytes) -> Any:
+    """Open a small ONNX model, a file or what one holds, on one thread of the CPU; raises where it cannot be read."""
+    import onnxruntime
+
+    return onnxruntime.InferenceSession(model, _on_one_thread(), providers=[CPU])
+
+
+def _on_one_thread() -> Any:
+    import onnxruntime
+
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    return onnxruntime.InferenceSession(path, options, providers=providers)
+    return options
 
 
 def torch_device() -> Any:

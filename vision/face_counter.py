@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vision import device
 from vision.pictures import shrink
 
 STRIDES = (8, 16, 32)
@@ -21,11 +22,7 @@ class FaceCounter:
     """Finds faces with their eyes, nose tip and corners of the mouth (YuNet, Wu et al. 2023)."""
 
     def __init__(self, path: Path, min_score: float) -> None:
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        self._session = device.cpu_session(str(path))
         self._min_score = min_score
         # By name, as the order of the outputs is nobody's promise: three strides of each.
         self._outputs = [f"{name}_{stride}" for name in ("cls", "obj", "bbox", "kps") for stride in STRIDES]

@@ -1,4 +1,4 @@
-"""dlib's face recognition ResNet (King 2017) run by torch, which takes a tenth of the time that dlib itself does.
+"""dlib's face recognition ResNet (King 2017) run by onnxruntime, in a small part of the time that dlib itself takes.
 
 The weights are dlib's own file. It holds the layers from the picture on, each as its name followed by its numbers; here
 those that carry weights are read, in their order, and put together as dlib's example ``dnn_face_recognition_ex`` does:
@@ -11,34 +11,39 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
+from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-if TYPE_CHECKING:
-    import torch
+from vision import device
 
 SIDE = 150
-MEAN_RGB = (122.782, 117.001, 104.298)
-SCALE = 256.0
+MEAN_RGB = np.array([122.782, 117.001, 104.298], np.float32)
+SCALE = np.float32(256)
 CONVOLUTION, AFFINE, MATRIX = b"con_4", b"affine_", b"fc_2"
 CONVOLUTIONS, TENSOR_VERSION = 29, 2
+OPSET = 17
+"""The version of ONNX's operators that the network is written in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Convolution:
-    """A convolution with the affine map behind it folded in."""
+    """A convolution with the affine map behind it folded in: (out, in, rows, columns) weights and (out,) biases."""
 
-    weight: torch.Tensor
-    bias: torch.Tensor
+    weight: np.ndarray
+    bias: np.ndarray
     stride: int
     padding: int
 
-    def __call__(self, values: torch.Tensor) -> torch.Tensor:
-        """Return what it makes of (n, channels, height, width) values."""
-        from torch.nn.functional import conv2d
 
-        return conv2d(values, self.weight, self.bias, stride=self.stride, padding=self.padding)
+@dataclass(frozen=True, slots=True)
+class Values:
+    """What a node gives: its name, and how many channels of how many rows, and as many columns, it holds."""
+
+    name: str
+    channels: int
+    side: int
 
 
 class FaceNetwork:
@@ -46,49 +51,77 @@ class FaceNetwork:
 
     def __init__(self, path: Path) -> None:
         """Read the weights; raises ``ValueError`` for a file that is not what it should be."""
-        import torch
-
-        torch.set_num_threads(1)
-        self._stem, *self._blocks = _convolutions(path.read_bytes())
-        self._matrix = _matrix(path.read_bytes())
-        self._mean = torch.tensor(MEAN_RGB)[:, None, None]
+        data = path.read_bytes()
+        model = _Graph().model(_convolutions(data), _matrix(data))
+        self._session = device.cpu_session(model.SerializeToString())
 
     def forward(self, faces: np.ndarray) -> np.ndarray:
         """Return the (n, 128) float64 embeddings of (n, 150, 150, 3) uint8 RGB faces, cut out as dlib does."""
-        import torch
-        from torch.nn.functional import max_pool2d, relu
-
-        with torch.inference_mode():
-            pictures = torch.from_numpy(np.ascontiguousarray(faces)).permute(0, 3, 1, 2)
-            values = ((pictures - self._mean) / SCALE).contiguous(memory_format=torch.channels_last)
-            values = max_pool2d(relu(self._stem(values)), 3, 2)
-            for first, second in zip(self._blocks[::2], self._blocks[1::2], strict=True):
-                values = _residual(values, first, second)
-            embeddings: np.ndarray = (values.mean((2, 3)) @ self._matrix).numpy().astype(np.float64)
-        return embeddings
+        pictures = (faces.astype(np.float32) - MEAN_RGB) / SCALE
+        embeddings = self._session.run(None, {"faces": np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))})[0]
+        return np.asarray(embeddings, np.float64)
 
 
-def _residual(values: torch.Tensor, first: Convolution, second: Convolution) -> torch.Tensor:
-    from torch.nn.functional import avg_pool2d, relu
+class _Graph:
+    """The network as ONNX has it, while it is put together."""
 
-    changed = second(relu(first(values)))
-    kept = avg_pool2d(values, 2, 2) if first.stride == 2 else values
-    return relu(_sum(changed, kept))
+    def __init__(self) -> None:
+        self._nodes: list[NodeProto] = []
+        self._weights: list[TensorProto] = []
 
+    def model(self, convolutions: list[Convolution], matrix: np.ndarray) -> ModelProto:
+        """Return the network from (n, 3, 150, 150) ``faces`` to (n, 128) embeddings."""
+        stem, *blocks = convolutions
+        values = self._relu(self._convolved(Values("faces", 3, SIDE), stem))
+        values = self._pooled(values, "MaxPool", 3)
+        for first, second in zip(blocks[::2], blocks[1::2], strict=True):
+            values = self._residual(values, first, second)
+        mean = self._node("Flatten", self._node("GlobalAveragePool", values.name))
+        answer = self._node("MatMul", mean, self._weight(matrix))
+        faces = helper.make_tensor_value_info("faces", TensorProto.FLOAT, ["n", 3, SIDE, SIDE])
+        embeddings = helper.make_tensor_value_info(answer, TensorProto.FLOAT, ["n", matrix.shape[1]])
+        graph = helper.make_graph(self._nodes, "faces", [faces], [embeddings], self._weights)
+        opset = helper.make_opsetid("", OPSET)
+        return helper.make_model_gen_version(graph, opset_imports=[opset])
 
-def _sum(one: torch.Tensor, other: torch.Tensor) -> torch.Tensor:
-    """Add; where one has fewer channels, rows or columns than the other, it is 0 there, as dlib has it."""
-    from torch.nn.functional import pad
+    def _residual(self, values: Values, first: Convolution, second: Convolution) -> Values:
+        changed = self._convolved(self._relu(self._convolved(values, first)), second)
+        kept = self._pooled(values, "AveragePool", 2) if first.stride == 2 else values
+        return self._relu(self._sum(changed, kept))
 
-    if one.shape == other.shape:
-        return one + other
-    size = [max(sides) for sides in zip(one.shape[1:], other.shape[1:], strict=True)]
+    def _sum(self, one: Values, other: Values) -> Values:
+        """Add; where one has fewer channels, rows or columns than the other, it is 0 there, as dlib has it."""
+        channels, side = max(one.channels, other.channels), max(one.side, other.side)
+        filled = [self._filled(values, channels, side) for values in (one, other)]
+        return Values(self._node("Add", *filled), channels, side)
 
-    def fill(values: torch.Tensor) -> torch.Tensor:
-        lacks = [whole - side for whole, side in zip(size, values.shape[1:], strict=True)]
-        return pad(values, (0, lacks[2], 0, lacks[1], 0, lacks[0]))
+    def _filled(self, values: Values, channels: int, side: int) -> str:
+        lacks = side - values.side
+        ends = np.array([0, 0, 0, 0, 0, channels - values.channels, lacks, lacks], np.int64)
+        return self._node("Pad", values.name, self._weight(ends)) if ends.any() else values.name
 
-    return fill(one) + fill(other)
+    def _convolved(self, values: Values, layer: Convolution) -> Values:
+        weights = self._weight(layer.weight), self._weight(layer.bias)
+        name = self._node("Conv", values.name, *weights, strides=[layer.stride] * 2, pads=[layer.padding] * 4)
+        channels, _in, rows, _columns = layer.weight.shape
+        return Values(name, channels, (values.side + 2 * layer.padding - rows) // layer.stride + 1)
+
+    def _pooled(self, values: Values, how: str, size: int) -> Values:
+        name = self._node(how, values.name, kernel_shape=[size, size], strides=[2, 2])
+        return Values(name, values.channels, (values.side - size) // 2 + 1)
+
+    def _relu(self, values: Values) -> Values:
+        return Values(self._node("Relu", values.name), values.channels, values.side)
+
+    def _node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        name = f"{operator}_{len(self._nodes)}"
+        self._nodes.append(helper.make_node(operator, inputs, [name], **attributes))
+        return name
+
+    def _weight(self, values: np.ndarray) -> str:
+        name = f"weight_{len(self._weights)}"
+        self._weights.append(numpy_helper.from_array(values, name))
+        return name
 
 
 def _convolutions(data: bytes) -> list[Convolution]:
@@ -101,21 +134,16 @@ def _convolutions(data: bytes) -> list[Convolution]:
 
 
 def _convolution(data: bytes, place: int, affine_place: int) -> Convolution:
-    import torch
-
     numbers, end = _tensor(data, place)
     (count, height, width, stride, _stride_x, padding, _padding_x), _end = _whole_numbers(data, end, 7)
     weight, bias = numbers[:-count].reshape(count, -1, height, width), numbers[-count:]
     gain, offset = _tensor(data, affine_place)[0].reshape(2, count)
-    folded = torch.from_numpy(weight * gain[:, None, None, None]).contiguous(memory_format=torch.channels_last)
-    return Convolution(folded, torch.from_numpy(bias * gain + offset), stride, padding)
+    return Convolution(weight * gain[:, None, None, None], bias * gain + offset, stride, padding)
 
 
-def _matrix(data: bytes) -> torch.Tensor:
-    import torch
-
+def _matrix(data: bytes) -> np.ndarray:
     (columns, rows), place = _whole_numbers(data, data.index(MATRIX) + len(MATRIX), 2)
-    return torch.from_numpy(_tensor(data, place)[0].reshape(rows, columns).copy())
+    return _tensor(data, place)[0].reshape(rows, columns)
 
 
 def _tensor(data: bytes, place: int) -> tuple[np.ndarray, int]:

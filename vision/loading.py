@@ -215,7 +215,8 @@ def _warm_up_objects(own: Models) -> None:
     from vision import yolo
 
     if own.object_model is not None:
-        yolo.detect(np.zeros((64, 64, 3), np.uint8), own.object_model)
+        for shape in ((64, 64, 3), (48, 64, 3)):
+            yolo.detect(np.zeros(shape, np.uint8), own.object_model)
         _ = own.hand_finder
 
 
@@ -243,7 +244,7 @@ def availability() -> dict[Sense, Availability]:
 
 def identity_availability() -> Availability:
     """Say whether faces can be told apart here, for exams and for signing in."""
-    for module, package in (("mediapipe", "mediapipe"), ("dlib", "dlib-bin"), ("torch", "torch")):
+    for module, package in (("mediapipe", "mediapipe"), ("dlib", "dlib-bin"), ("onnxruntime", "onnxruntime")):
         if not _installed(module):
             return Availability(False, f"The package {package} is not installed.", "")
     if face_embedder_file() is None:

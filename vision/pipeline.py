@@ -12,7 +12,19 @@ from time import perf_counter
 from typing import Any, TypeVar
 
 from vision import gate, hand_gate, loading
-from vision.analyzers import antispoof, camera, faces, gaze, hands, likeness, liveness, objects, posters, tracks
+from vision.analyzers import (
+    antispoof,
+    camera,
+    faces,
+    gaze,
+    hands,
+    identity,
+    likeness,
+    liveness,
+    objects,
+    posters,
+    tracks,
+)
 from vision.analyzers.faces import FoundFace
 from vision.types import Condition, Due, Face, Frame, Head, Memory, Observation, Sense
 
@@ -117,22 +129,24 @@ class _Look:
         self.facts["faces"] = seen
         self.living = tuple(face for face in seen if not posters.is_picture(face))
         living = tuple(one for one, face in zip(found, seen, strict=True) if not posters.is_picture(face))
-        if living and wants_mesh:
-            self._look_at_mesh(living)
+        looks = self._look_at_mesh(living, compares) if living and wants_mesh else None
         if compares:
-            self._compare(living)
+            self._compare(living, looks)
         if living and self._wants(Sense.HANDS):
             self._look_for_hands(living)
 
-    def _look_at_mesh(self, found: tuple[FoundFace, ...]) -> None:
-        looks = self._remembering("gaze", lambda: gaze.analyze(self.frame, self.memory, found, loading.models()))
+    def _look_at_mesh(self, found: tuple[FoundFace, ...], compares: bool) -> gaze.Looks | None:
+        wanted = identity.WANTED if compares else gaze.USED_POINTS
+        looks = self._remembering(
+            "gaze", lambda: gaze.analyze(self.frame, self.memory, found, loading.models(), wanted)
+        )
         if looks is not None:
             self.facts |= {"head": looks.head, "eyes": looks.eyes, "lids": looks.lids, "mouth": looks.mouth}
+        return looks
 
-    def _compare(self, found: tuple[FoundFace, ...]) -> None:
-        head: Head | None = self.facts.get("head")
+    def _compare(self, found: tuple[FoundFace, ...], looks: gaze.Looks | None) -> None:
         self.facts["identity"] = self._remembering(
-            "identity", lambda: likeness.analyze(self.frame, self.memory, found, head, self.due, loading.models())
+            "identity", lambda: likeness.analyze(self.frame, self.memory, found, looks, self.due, loading.models())
         )
 
     def _look_for_hands(self, found: tuple[FoundFace, ...]) -> None:

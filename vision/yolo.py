@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vision import device
+from vision import device, yolo_sizes
 from vision.types import Box, Detection
+from vision.yolo_sizes import Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,17 +31,22 @@ LABELS = frozenset({"person", "cell phone", "book", "laptop", "remote"})
 MIN_SCORE = 0.2
 SIDE = 480
 """Longest side in pixels for weights that take any size; padded to 480 x 384 it costs what 416 x 416 does."""
-STRIDE = 32
+SHORT_SHARE = 0.75
+"""The shorter side of an export's wide and tall sizes, as a share of the longer: cameras send 4:3, or wider."""
 PADDING_GREY = 114
+
+logger = logging.getLogger(__name__)
 
 _image_open_lock = threading.Lock()
 
 
 class Yolo(Protocol):
-    """A model that is built: its labels by number, and its only (height, width), or ``None`` where it takes any."""
+    """A model that is built, and its labels by number."""
 
     names: dict[int, str]
-    size: tuple[int, int] | None
+
+    def size_for(self, height: int, width: int) -> Size:
+        """Return the (height, width) in which it looks at a picture of this one."""
 
     def look(self, picture: np.ndarray) -> np.ndarray:
         """Return (n, 6) rows x1, y1, x2, y2, score, label of a (1, 3, height, width) float32 picture, in pixels."""
@@ -63,13 +69,13 @@ def look(rgb: np.ndarray, model: Yolo, region: Box) -> tuple[Detection, ...]:
 
 def detect(rgb: np.ndarray, model: Yolo) -> tuple[Detection, ...]:
     """Run the model on one picture and return what it names, best first, with boxes as shares of the picture."""
-    picture, place = letterbox(rgb, model.size or _fitted(rgb))
+    picture, place = letterbox(rgb, model.size_for(*rgb.shape[:2]))
     rows = sorted(model.look(picture).tolist(), key=lambda row: row[4], reverse=True)
     found = (_detection(row, model.names, place) for row in rows if row[4] >= MIN_SCORE)
     return tuple(one for one in found if one.label in LABELS)
 
 
-def letterbox(rgb: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, tuple[float, float, int, int]]:
+def letterbox(rgb: np.ndarray, size: Size) -> tuple[np.ndarray, tuple[float, float, int, int]]:
     """Fit the picture into (height, width) with grey bars, as YOLO was trained.
 
     Returns the (1, 3, height, width) float32 picture in 0..1 and where the picture lies in it: (left, top, width,
@@ -89,28 +95,56 @@ def letterbox(rgb: np.ndarray, size: tuple[int, int]) -> tuple[np.ndarray, tuple
 
 
 class OnnxYolo:
-    """An export with suppression inside, run by onnxruntime alone: neither torch nor ultralytics is loaded for it."""
+    """An export with suppression inside, run by onnxruntime alone: neither torch nor ultralytics is loaded for it.
+
+    Where it was made for squares, it looks at wide and at tall pictures without the bars that a square would need.
+    """
 
     def __init__(self, path: Path) -> None:
-        self._session = device.onnx_session(str(path))
-        about = self._session.get_modelmeta().custom_metadata_map
+        session = device.onnx_session(str(path))
+        about = session.get_modelmeta().custom_metadata_map
         if about.get("end2end") != "True":
             raise ValueError(f"{path.name} is an export without suppression inside.")
-        self._input = self._session.get_inputs()[0].name
+        self._path = path
+        self._input = session.get_inputs()[0].name
         self.names: dict[int, str] = ast.literal_eval(about["names"])
         height, width = ast.literal_eval(about["imgsz"])
-        self.size: tuple[int, int] | None = (int(height), int(width))
+        self._own: Size = (int(height), int(width))
+        self._sessions = {self._own: session}
+        self._sizes = self._shapes()
+
+    def size_for(self, height: int, width: int) -> Size:
+        """Return the smallest of its sizes that shows the picture as large as its own one does."""
+        scale = min(self._own[0] / height, self._own[1] / width)
+        shown = round(height * scale), round(width * scale)
+        return next((size for size in self._sizes if shown[0] <= size[0] and shown[1] <= size[1]), self._own)
 
     def look(self, picture: np.ndarray) -> np.ndarray:
         """Return what ``Yolo.look`` does."""
-        rows: np.ndarray = self._session.run(None, {self._input: picture})[0][0]
+        height, width = picture.shape[2:]
+        rows: np.ndarray = self._session((height, width)).run(None, {self._input: picture})[0][0]
         return rows[rows[:, 4] >= LEAST_SCORE]
+
+    def _shapes(self) -> tuple[Size, ...]:
+        """Return the sizes it can look in, smallest first; an export that cannot be changed keeps the one it has."""
+        long, short = self._own[1], _multiple(self._own[1] * SHORT_SHARE)
+        if self._own != (long, long):
+            return (self._own,)
+        try:
+            self._session((short, long))
+        except ValueError as error:
+            logger.warning("%s looks at squares only: %s", self._path.name, error)
+            return (self._own,)
+        return (short, long), (long, short), self._own
+
+    def _session(self, size: Size) -> Any:
+        if size not in self._sessions:
+            self._sessions[size] = device.onnx_session(yolo_sizes.resized(self._path, self._own, size))
+        return self._sessions[size]
 
 
 class TorchYolo:
     """Weights as ultralytics publishes them, as a bare backend: its predictor costs as much again on a CPU."""
-
-    size: tuple[int, int] | None = None
 
     def __init__(self, path: Path) -> None:
         _prepare_ultralytics()
@@ -123,6 +157,11 @@ class TorchYolo:
             self._device = device.torch_device()
             self._model: Any = AutoBackend(model=str(path), device=self._device, verbose=False).eval()
         self.names: dict[int, str] = self._model.names
+
+    def size_for(self, height: int, width: int) -> Size:
+        """Return a size that suits the picture, since the network takes any."""
+        scale = SIDE / max(height, width)
+        return _multiple(height * scale), _multiple(width * scale)
 
     def look(self, picture: np.ndarray) -> np.ndarray:
         """Return what ``Yolo.look`` does."""
@@ -167,12 +206,10 @@ def _within(box: Box, place: Box) -> Box:
     return place[0] + box[0] * place[2], place[1] + box[1] * place[3], box[2] * place[2], box[3] * place[3]
 
 
-def _fitted(rgb: np.ndarray) -> tuple[int, int]:
-    """Return a (height, width) that suits the picture, for weights that take any."""
-    height, width = rgb.shape[:2]
-    scale = SIDE / max(height, width)
-    fitted = (-(-round(side * scale) // STRIDE) * STRIDE for side in (height, width))
-    return next(fitted), next(fitted)
+def _multiple(side: float) -> int:
+    """Return the least multiple of the widest stride that holds a side."""
+    widest = max(yolo_sizes.STRIDES)
+    return -(-round(side) // widest) * widest
 
 
 def _detection(row: list[float], names: dict[int, str], place: tuple[float, float, int, int]) -> Detection:

@@ -98,24 +98,28 @@ Pair = tuple[EyeShape, EyeShape]
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """What the mesh of one face shows; ``None`` where nothing can be said."""
+    """What the mesh of one face shows; ``None`` where nothing can be said. ``mesh`` is as ``mesh`` returns it."""
 
     head: Head | None = None
     eyes: Eyes | None = None
     lids: Lids | None = None
     mouth: Mouth | None = None
+    mesh: np.ndarray | None = None
 
 
-def analyze(frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], models: Models) -> tuple[Looks, Memory]:
+def analyze(
+    frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], models: Models, wanted: Sequence[int] = USED_POINTS
+) -> tuple[Looks, Memory]:
     """Return head pose and iris direction of the largest face, with the person's baseline, its lids and its mouth.
 
     Where the mesh does not fit, the head's pose comes from the face detector's key points, if these see a head that is
     turned far. Of eyes that are too small or turned too far nothing is said, of closed ones no direction.
+    ``wanted``: the points that the mesh is to have, those used here among them.
     """
     if not faces:
         return Looks(), memory
     found = max(faces, key=lambda one: one.area)
-    fitted = mesh(frame.rgb, found, models)
+    fitted = mesh(frame.rgb, found, models, wanted)
     if fitted is None:
         return Looks(_with_base(_profile(frame.rgb, found), memory.get("gaze"))), memory
     head, points = head_pose(fitted), fitted[:, :2]
@@ -128,7 +132,7 @@ def analyze(frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], models: 
         eyes = replace(eyes, base_horizontal=baseline["horizontal"], base_vertical=baseline["vertical"])
     lids = lid_openness(pair) if pair else None
     opened, memory = (None, memory) if turned else mouth.analyze(points, frame.captured_at, memory)
-    return Looks(_with_base(head, baseline), eyes, lids, opened), {**memory, "gaze": baseline}
+    return Looks(_with_base(head, baseline), eyes, lids, opened, fitted), {**memory, "gaze": baseline}
 
 
 def _with_base(head: Head | None, baseline: dict[str, Any] | None) -> Head | None:

@@ -42,6 +42,10 @@ PADDING = 0.25
 """Margin around the face that the ResNet was trained to see, as a share of the face's size."""
 FRONTAL_YAW, FRONTAL_PITCH, UPRIGHT_ROLL = 18.0, 30.0, 30.0
 
+CLEARLY_NEAR = 0.45
+"""Nobody doubts here. Of 371 labelled pictures none that was so near by itself was further than 0.461 with its mirror
+image; it is nine of ten that show the person."""
+
 TURNED_YAW = 20.0
 TURNED_BY = 18.0
 TURNED_TOO_FAR = 55.0
@@ -153,14 +157,19 @@ def portray(rgb: np.ndarray, models: Models) -> Portrait:
     return portray_view(rgb, view_face(rgb, found[0], models), models)
 
 
-def view_face(rgb: np.ndarray, found: FoundFace, models: Models, outside: float = OUTSIDE) -> View:
-    """Return what a face that was found shows, but for its embedding, which costs most; raises ``UnfitPicture``.
-
-    ``outside``: so much of it, as a share of its height, may lie beyond the picture's edge.
-    """
+def view_face(rgb: np.ndarray, found: FoundFace, models: Models) -> View:
+    """Return what a face that was found shows, but for its embedding, which costs most; raises ``UnfitPicture``."""
     fitted = gaze.mesh(rgb, found, models, WANTED)
     if fitted is None:
         raise UnfitPicture(_why_no_mesh(rgb, found))
+    return view_mesh(rgb, fitted)
+
+
+def view_mesh(rgb: np.ndarray, fitted: np.ndarray, outside: float = OUTSIDE) -> View:
+    """Return what the face with this (478, 3) mesh, of the points ``WANTED``, shows; raises ``UnfitPicture``.
+
+    ``outside``: so much of it, as a share of its height, may lie beyond the picture's edge.
+    """
     points = fitted[:, :2]
     height_px = _height(points)
     if height_px < MIN_FACE_PX:
@@ -182,14 +191,31 @@ def embed(rgb: np.ndarray, points: np.ndarray, models: Models) -> Embedding:
     It is the mean of the picture's and its mirror image's: light from one side then matters less, and a third fewer of
     one person's pictures are taken for somebody else's at the same risk of taking a stranger for that person.
     """
+    face = _cut_out(rgb, points)
+    return mean_of(models.face_embedder.forward(np.stack([face, face[:, ::-1]])))
+
+
+def distance_from(enrolled: Embedding, rgb: np.ndarray, points: np.ndarray, models: Models) -> float:
+    """Return how far the face with these (478, 2) mesh points is from an enrolled one.
+
+    Where the picture is near enough by itself, its mirror image would change nothing that anybody asks.
+    """
+    face = _cut_out(rgb, points)
+    seen = models.face_embedder.forward(face[None])
+    if distance(seen[0], enrolled) > CLEARLY_NEAR:
+        seen = np.concatenate([seen, models.face_embedder.forward(face[None, :, ::-1])])
+    return distance(mean_of(seen), enrolled)
+
+
+def _cut_out(rgb: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Return the face as the ResNet was trained to see it, (SIDE, SIDE, 3)."""
     import dlib
 
     five = [dlib.point(*(round(float(value)) for value in points[index])) for index in LANDMARKS]
     low, high = points[list(PLANE)].min(axis=0), points[list(PLANE)].max(axis=0)
     around = dlib.rectangle(*(round(float(value)) for value in (*low, *high)))
     shape = dlib.full_object_detection(around, five)
-    face = dlib.get_face_chip(np.ascontiguousarray(rgb), shape, size=SIDE, padding=PADDING)
-    return mean_of(models.face_embedder.forward(np.stack([face, face[:, ::-1]])))
+    return np.asarray(dlib.get_face_chip(np.ascontiguousarray(rgb), shape, size=SIDE, padding=PADDING))
 
 
 def mean_of(embeddings: Sequence[Embedding] | np.ndarray) -> Embedding:

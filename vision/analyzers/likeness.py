@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vision import gate
-from vision.analyzers import identity
+from vision.analyzers import gaze, identity
 from vision.analyzers.faces import FoundFace
+from vision.analyzers.gaze import Looks
 from vision.analyzers.identity import UnfitPicture, View
 from vision.types import Box, Due, Frame, Head, Likeness, Memory
 
@@ -47,11 +48,12 @@ FARTHEST_YAW, FARTHEST_PITCH, FARTHEST_ROLL = 25.0, 30.0, 30.0
 
 
 def analyze(
-    frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], head: Head | None, due: Due, models: Models
+    frame: Frame, memory: Memory, faces: tuple[FoundFace, ...], looks: Looks | None, due: Due, models: Models
 ) -> tuple[Likeness | None, Memory]:
     """Return how far the face is from the enrolled one; ``None`` where no look is due or nothing can be said.
 
-    ``faces`` are largest first; ``head`` is the first one's pose, if it is known already.
+    ``faces`` are largest first; ``looks`` is what the first one shows, with the mesh points ``identity.WANTED``, if
+    somebody has looked already.
     Remembers where the face was and what the last looks answered, never what it looks like.
     """
     known = memory.get("likeness")
@@ -61,7 +63,7 @@ def analyze(
     at, picture = frame.captured_at, gate.thumbnail(frame.small, THUMBNAIL)
     seen = _followed(known, at, face.face.box)
     wanted = _is_due(seen, at, due) or _is_changed(seen, at, picture)
-    found = _look(frame.rgb, face, head, due, models) if wanted else None
+    found = _look(frame.rgb, face, looks, due, models) if wanted else None
     if found is not None:
         seen = _answered(seen, at, found.distance >= DOUBTFUL) | {"picture": gate.pack(picture)}
     return found, {**memory, "likeness": seen}
@@ -113,21 +115,27 @@ def _answered(seen: dict[str, Any], at: float, doubt: bool) -> dict[str, Any]:
 
 def view_of(rgb: np.ndarray, face: FoundFace, models: Models) -> View | None:
     """Return a face in the (height, width, 3) uint8 RGB picture, or None where it cannot be compared."""
+    return _view_of_mesh(rgb, gaze.mesh(rgb, face, models, identity.WANTED))
+
+
+def _view_of_mesh(rgb: np.ndarray, mesh: np.ndarray | None) -> View | None:
+    if mesh is None:
+        return None
     try:
-        view = identity.view_face(rgb, face, models, OUTSIDE)
+        view = identity.view_mesh(rgb, mesh, OUTSIDE)
     except UnfitPicture:
         return None
     return view if _is_frontal(view.head) else None
 
 
-def _look(rgb: np.ndarray, face: FoundFace, head: Head | None, due: Due, models: Models) -> Likeness | None:
-    if head is not None and not _is_frontal(head):
+def _look(rgb: np.ndarray, face: FoundFace, looks: Looks | None, due: Due, models: Models) -> Likeness | None:
+    if looks is not None and looks.head is not None and not _is_frontal(looks.head):
         return None
-    view = view_of(rgb, face, models)
+    view = view_of(rgb, face, models) if looks is None else _view_of_mesh(rgb, looks.mesh)
     if view is None:
         return None
-    enrolled = np.asarray(due.enrolled)
-    return Likeness(identity.distance(identity.embed(rgb, view.points, models), enrolled), round(view.height_px))
+    distance = identity.distance_from(np.asarray(due.enrolled), rgb, view.points, models)
+    return Likeness(distance, round(view.height_px))
 
 
 def _is_frontal(head: Head) -> bool:

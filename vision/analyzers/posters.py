@@ -56,7 +56,7 @@ def analyze(frame: Frame, faces: tuple[Face, ...], memory: Memory) -> tuple[tupl
 
     What is out of view meanwhile is not counted, and not forgotten: a head may hide a poster.
     """
-    at, rgb = frame.captured_at, frame.rgb
+    at, rgb = frame.captured_at, frame.small
     places: list[dict[str, Any]] = [one for one in memory.get("posters", []) if "patch" in one]
     scene = _scene(frame.small)
     moved = _moved(memory.get("scene"), scene)

@@ -32,7 +32,7 @@ def test_published_weights_give_the_best_of_what_their_network_says(published):
     from ultralytics import YOLO
 
     model = yolo.load(published)
-    picture, place = yolo.letterbox(ROOM, yolo._fitted(ROOM))
+    picture, place = yolo.letterbox(ROOM, model.size_for(*ROOM.shape[:2]))
     assert place == (0, 0, 480, 384), "the same pixels for both"
     rows = model.look(picture)
     with torch.inference_mode():

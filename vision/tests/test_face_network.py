@@ -1,4 +1,4 @@
-"""dlib's network, run by torch, gives what dlib gives."""
+"""dlib's network, run by onnxruntime, gives what dlib gives."""
 
 import dlib
 import numpy as np
