@@ -16,9 +16,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from vision import device, yolo_sizes
+from vision import device
 from vision.types import Box, Detection
-from vision.yolo_sizes import Size
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,7 +32,11 @@ SIDE = 480
 """Longest side in pixels for weights that take any size; padded to 480 x 384 it costs what 416 x 416 does."""
 SHORT_SHARE = 0.75
 """The shorter side of an export's wide and tall sizes, as a share of the longer: cameras send 4:3, or wider."""
+STRIDE = 32
 PADDING_GREY = 114
+
+Size = tuple[int, int]
+"""Height and width of a picture in pixels."""
 
 logger = logging.getLogger(__name__)
 
@@ -139,6 +142,8 @@ class OnnxYolo:
 
     def _session(self, size: Size) -> Any:
         if size not in self._sessions:
+            from vision import yolo_sizes
+
             self._sessions[size] = device.onnx_session(yolo_sizes.resized(self._path, self._own, size))
         return self._sessions[size]
 
@@ -207,9 +212,8 @@ def _within(box: Box, place: Box) -> Box:
 
 
 def _multiple(side: float) -> int:
-    """Return the least multiple of the widest stride that holds a side."""
-    widest = max(yolo_sizes.STRIDES)
-    return -(-round(side) // widest) * widest
+    """Return the least multiple of the network's widest stride that holds a side."""
+    return -(-round(side) // STRIDE) * STRIDE
 
 
 def _detection(row: list[float], names: dict[int, str], place: tuple[float, float, int, int]) -> Detection:

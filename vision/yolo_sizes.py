@@ -10,13 +10,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
 from onnx import numpy_helper
 
-Size = tuple[int, int]
-"""Height and width of a picture in pixels."""
+if TYPE_CHECKING:
+    from vision.yolo import Size
 
 STRIDES = (8, 16, 32)
 """How far apart the places of each grid are, in pixels (Jocher 2023, YOLOv8)."""
