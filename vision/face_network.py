@@ -11,12 +11,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from vision import device
+
+if TYPE_CHECKING:
+    from onnx import ModelProto, NodeProto, TensorProto
 
 SIDE = 150
 MEAN_RGB = np.array([122.782, 117.001, 104.298], np.float32)
@@ -71,6 +73,8 @@ class _Graph:
 
     def model(self, convolutions: list[Convolution], matrix: np.ndarray) -> ModelProto:
         """Return the network from (n, 3, 150, 150) ``faces`` to (n, 128) embeddings."""
+        from onnx import TensorProto, helper
+
         stem, *blocks = convolutions
         values = self._relu(self._convolved(Values("faces", 3, SIDE), stem))
         values = self._pooled(values, "MaxPool", 3)
@@ -114,11 +118,15 @@ class _Graph:
         return Values(self._node("Relu", values.name), values.channels, values.side)
 
     def _node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        from onnx import helper
+
         name = f"{operator}_{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [name], **attributes))
         return name
 
     def _weight(self, values: np.ndarray) -> str:
+        from onnx import numpy_helper
+
         name = f"weight_{len(self._weights)}"
         self._weights.append(numpy_helper.from_array(values, name))
         return name
