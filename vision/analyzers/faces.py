@@ -55,7 +55,7 @@ def analyze(frame: Frame, memory: Memory, models: Models) -> tuple[tuple[FoundFa
     if models.face_counter is None:
         found = _by_both_ranges(frame.rgb, models)
     else:
-        found = _by_counter(frame, models.face_counter) or _by_short_range(frame.rgb, models)
+        found = _by_counter(frame.rgb, models.face_counter) or _by_short_range(frame.rgb, models)
     return tuple(sorted(found, key=lambda one: one.area, reverse=True)), memory
 
 
@@ -73,11 +73,11 @@ def _same(a: Box, b: Box) -> bool:
     return over_union >= SAME_FACE_IOU or inside >= SAME_FACE_INSIDE
 
 
-def _by_counter(frame: Frame, counter: Any) -> list[FoundFace]:
+def _by_counter(rgb: np.ndarray, counter: Any) -> list[FoundFace]:
     """Count on a small picture; unless it holds just one face, and surely, count again on a larger one."""
-    rows = counter.detect(frame.small, COUNTER_SIDE)
+    rows = counter.detect(rgb, COUNTER_SIDE)
     if len(rows) != 1 or rows[0, 14] < SURE_SCORE:
-        rows = counter.detect(frame.rgb, RECOUNT_SIDE)
+        rows = counter.detect(rgb, RECOUNT_SIDE)
         rows = rows[rows[:, 14] >= RECOUNT_SCORE]
     return [_found(row[:4], row[14], row[4:14].reshape(5, 2)) for row in rows]
 
