@@ -7,6 +7,7 @@ leaves GPUs to others.
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +19,10 @@ GPU_PROVIDERS: dict[str, dict[str, str]] = {
     "CUDAExecutionProvider": {"use_tf32": "0"},
     "ROCMExecutionProvider": {},
 }
+
+_memory_lock = threading.Lock()
+_shared_memory: list[Any] = []
+"""onnxruntime's memory that all its models share, once one of them was built."""
 
 
 def gpu_wanted() -> bool:
@@ -60,7 +65,21 @@ def _on_one_thread() -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
+    _share_memory()
+    options.add_session_config_entry("session.use_env_allocators", "1")
     return options
+
+
+def _share_memory() -> None:
+    """Let all models of the process compute in the same memory: a thread runs one after the other."""
+    import onnxruntime
+
+    with _memory_lock:
+        if not _shared_memory:
+            arena, usual = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, onnxruntime.OrtMemType.DEFAULT
+            memory = onnxruntime.OrtMemoryInfo("Cpu", arena, 0, usual)
+            onnxruntime.create_and_register_allocator(memory, None)
+            _shared_memory.append(memory)
 
 
 def torch_device() -> Any:

@@ -53,15 +53,18 @@ class FaceNetwork:
 
     def __init__(self, path: Path) -> None:
         """Read the weights; raises ``ValueError`` for a file that is not what it should be."""
-        data = path.read_bytes()
-        model = _Graph().model(_convolutions(data), _matrix(data))
-        self._session = device.cpu_session(model.SerializeToString())
+        # In one expression: onnxruntime makes copies of its own, and needs the room that ours would take meanwhile.
+        self._session = device.cpu_session(_model(path.read_bytes()).SerializeToString())
 
     def forward(self, faces: np.ndarray) -> np.ndarray:
         """Return the (n, 128) float64 embeddings of (n, 150, 150, 3) uint8 RGB faces, cut out as dlib does."""
         pictures = (faces.astype(np.float32) - MEAN_RGB) / SCALE
         embeddings = self._session.run(None, {"faces": np.ascontiguousarray(pictures.transpose(0, 3, 1, 2))})[0]
         return np.asarray(embeddings, np.float64)
+
+
+def _model(data: bytes) -> ModelProto:
+    return _Graph().model(_convolutions(data), _matrix(data))
 
 
 class _Graph:
