@@ -1,4 +1,4 @@
-"""Where the object model works: on a GPU where one is there and its libraries are installed, else on one CPU thread.
+"""Where models run: the object model on a GPU where one is there and its libraries are installed, all else on the CPU.
 
 It is the one model that is dear enough to be worth the way to a GPU and back; nothing needs one. ``PROCTORING_GPU=0``
 leaves GPUs to others.

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from vision import weights, yolo, yolo_sizes
-from vision.tests.media import OBJECTS_NEEDED, two_men
+from vision.tests.media import two_men
 from vision.types import overlap
 
 SQUARE, WIDE = (64, 64), (32, 64)
@@ -102,12 +102,11 @@ def test_it_sees_there_what_it_sees_in_a_square(model, part):
         assert any(one.label == other.label and overlap(one.box, other.box)[0] > 0.8 for other in seen)
 
 
-@OBJECTS_NEEDED
-def test_an_export_that_cannot_be_changed_looks_at_squares_as_it_always_did(monkeypatch, caplog):
+def test_an_export_that_cannot_be_changed_looks_at_squares_as_it_always_did(model, monkeypatch, caplog):
     def refuse(*_args):
         raise ValueError("An export with an unknown constant.")
 
-    path = next(path for path in map(weights.find, EXPORTS) if path)
+    path = model._path
     monkeypatch.setattr(yolo_sizes, "resized", refuse)
     with caplog.at_level(logging.WARNING, "vision.yolo"):
         model = yolo.OnnxYolo(path)
