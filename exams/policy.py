@@ -109,7 +109,7 @@ class Policy:
     kinds: Mapping[str, KindRule] = field(default_factory=lambda: dict(DEFAULT_RULES))
     thresholds: Thresholds = field(default_factory=Thresholds)
     senses: tuple[str, ...] = tuple(Sense)
-    objects_every_s: float = 12.0
+    objects_every_s: float = 15.0
     identity_every_s: float = 20.0
     medium_from: float = 5.0
     high_from: float = 10.0

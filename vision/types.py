@@ -24,7 +24,7 @@ Memory = dict[str, Any]
 EYE_DEGREES = 70.0
 """How far the gaze turns, in degrees, while the iris goes from the middle of the eye to its corner."""
 
-HANDS_EVERY_S = 10.0
+HANDS_EVERY_S = 15.0
 """Longest rest between two looks for hands."""
 
 
@@ -82,7 +82,7 @@ class Due:
     """
 
     senses: frozenset[Sense] = frozenset(Sense)
-    objects_every_s: float = 12.0
+    objects_every_s: float = 15.0
     identity_every_s: float = 20.0
     first_rest: float = 1.0
     enrolled: tuple[float, ...] = field(default=(), repr=False)

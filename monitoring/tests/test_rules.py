@@ -149,7 +149,7 @@ def test_it_counts_hands_between_two_looks_and_no_longer():
     for at in range(31):
         senses = {Sense.FACES, Sense.HANDS} if at in (0, 8) else {Sense.FACES}
         state, _ = rules.step(state, Moment(at, at, {}, frozenset(senses)), POLICY)
-    assert state["observed"] == {"faces": 30.0, "hands": 19.0}
+    assert state["observed"] == {"faces": 30.0, "hands": 24.0}
 
 
 def test_it_counts_nothing_for_a_sense_that_stopped():

@@ -137,12 +137,12 @@ def without_hand():
 
 
 def test_hands_are_looked_for_now_and_then():
-    assert looks([without_hand()] * 22) == [second % 10 == 0 for second in range(22)]
+    assert looks([without_hand()] * 32) == [second % 15 == 0 for second in range(32)]
 
 
 def test_a_raised_hand_is_followed_for_a_while_and_then_looked_at_now_and_then():
-    seen = looks([one_man()] * 28)
-    assert seen == [second <= 6 or second in (16, 26) for second in range(28)]
+    seen = looks([one_man()] * 38)
+    assert seen == [second <= 6 or second in (21, 36) for second in range(38)]
 
 
 def test_hands_are_looked_for_at_once_when_something_of_the_faces_colour_comes_up():
@@ -164,9 +164,9 @@ def test_a_change_of_light_brings_no_look():
 
 
 def test_only_the_first_rest_is_another_one_in_each_session():
-    early = Due(senses=HANDS.senses, first_rest=0.3)
-    seen = looks([without_hand()] * 16, early)
-    assert [second for second, looked in enumerate(seen) if looked] == [0, 3, 13]
+    early = Due(senses=HANDS.senses, first_rest=0.2)
+    seen = looks([without_hand()] * 22, early)
+    assert [second for second, looked in enumerate(seen) if looked] == [0, 3, 18]
 
 
 def test_hands_are_not_looked_for_where_nobody_wants_it():
