@@ -115,6 +115,10 @@ def _exam() -> dict[str, str]:
         "storage_full": _(
             "This browser has no more room for what is recorded while the connection is lost. Go on working."
         ),
+        "finish_left": _(
+            "What was recorded while the connection was lost is being sent: %(count)s parts are left. "
+            "Keep this page open."
+        ),
         "own_fold": _("Hide my camera"),
         "own_show": _("Show my camera"),
         "other_window": _("The exam goes on in another window"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -127,33 +127,40 @@ def _drain(claim: Claim, stream: Stream, deadline: float, failed: set[uuid.UUID]
     while more and time.monotonic() < deadline:
         # After a death one at a time: what kills stands first then.
         limits = {session: 1 if deaths else share for session, deaths in claim.deaths.items() if session not in failed}
+        thinned = store.thinned_of(list(limits)) if stream == "frame" else {}
         waiting = {session: items for session, items in store.take_each(limits, stream).items() if items}
         if not waiting:
             break
         try:
-            examined = examine(waiting, claim)
+            examined = examine(waiting, thinned, claim)
         except ClaimLost:
             logger.warning("Some of %s were taken over by another process", ", ".join(map(str, waiting)))
             break
         for session in examined:
             claim.note_progress(session)
             done += len(waiting[session])
-        _discard({session: waiting[session] for session in examined}, stream)
+        _discard({session: waiting[session] for session in examined}, stream, thinned)
         failed |= set(waiting) - set(examined)
         more = any(len(waiting[session]) == limits[session] for session in examined)
     return done
 
 
-def _discard(examined: Waiting, stream: Stream) -> None:
-    """Remove what was examined: nothing is kept without need."""
+def _discard(examined: Waiting, stream: Stream, thinned: Mapping[uuid.UUID, int]) -> None:
+    """Remove what was examined: nothing is kept without need.
+
+    What the store has thinned out since it had ``thinned`` of each may have been in our hands: that is examined.
+    """
     numbers = {session_id: [item.seq for item in items] for session_id, items in examined.items()}
     for session_id, removed in frame_store().discard_each(numbers, stream).items():
         gone = len(numbers[session_id]) - removed
         if gone and stream == "frame":
+            # More may be gone: another process took over, or the store has lost what it had.
+            gone = min(gone, frame_store().thinned(session_id) - thinned[session_id])
+        if gone > 0 and stream == "frame":
             count_thinned(session_id=session_id, examined=gone)
 
 
-def _examine_sounds(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
+def _examine_sounds(waiting: Waiting, _thinned: Mapping[uuid.UUID, int], claim: Claim) -> list[uuid.UUID]:
     names = ("pk", "sound_memory", "session__muted", "session__policy_id", "session__exam_id")
     monitors = list(SessionMonitor.objects.filter(pk__in=waiting).values_list(*names))
     memories = own_voice.with_same_microphone({session_id: memory for session_id, memory, *_policy in monitors})
@@ -192,11 +199,10 @@ def _listen(
     return SoundBatch(sounds, memory)
 
 
-def _examine_pictures(waiting: Waiting, claim: Claim) -> list[uuid.UUID]:
+def _examine_pictures(waiting: Waiting, thinned: Mapping[uuid.UUID, int], claim: Claim) -> list[uuid.UUID]:
     names = ("pk", "memory", "thinned_counted", "session__muted", "session__policy_id", ENROLLED, "session__exam_id")
     rules, memories, enrolled, exams = {}, {}, {}, {}
     monitors = SessionMonitor.objects.filter(pk__in=waiting).values_list(*names)
-    thinned = frame_store().thinned_of(list(waiting))
     for session_id, memory, counted, muted, policy_id, owner, exam_id in monitors:
         if thinned[session_id] != counted:
             count_thinned(session_id=session_id)

@@ -17,7 +17,9 @@ OTHER = "other"
 """Clients report kinds of their own making; each as a label would let them fill the memory of all who read this."""
 
 frames = Counter(
-    "proctoring_frames", "Pictures: received, analysed, skipped under load, or of no use to the senses.", ["outcome"]
+    "proctoring_frames",
+    "Pictures: received, analysed, skipped under load, lost by their store, or of no use to the senses.",
+    ["outcome"],
 )
 sense_seconds = Histogram(
     "proctoring_sense_seconds",
@@ -63,10 +65,11 @@ class Begun(Protocol):
     newly_written: bool
 
 
-def count_frames(*, received: int = 0, skipped: int = 0) -> None:
+def count_frames(*, received: int = 0, skipped: int = 0, lost: int = 0) -> None:
     """Count pictures that came in, and those that were thinned out."""
     frames.labels("received").inc(received)
     frames.labels("skipped").inc(skipped)
+    frames.labels("lost").inc(lost)
 
 
 def count_examined(seen: Iterable[Examined], *, unreadable: int) -> None:

@@ -37,6 +37,9 @@ class SessionMonitor(models.Model):
     frames_analysed = models.PositiveIntegerField(_("frames analysed"), default=0)
     frames_skipped = models.PositiveIntegerField(_("frames skipped under load"), default=0)
     frames_unusable = models.PositiveIntegerField(_("frames that could not be examined"), default=0)
+    frames_lost = models.PositiveIntegerField(
+        _("frames lost before they were examined"), default=0, help_text=_("Known when the watching has finished.")
+    )
     thinned_counted = models.PositiveIntegerField(default=0)
     last_frame_at = models.DateTimeField(_("last frame"), null=True, blank=True)
     pictures_at = models.DateTimeField(

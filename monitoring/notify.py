@@ -15,6 +15,7 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,7 +150,8 @@ class Outbox:
         return True
 
     def _start(self) -> None:
-        self._task = self.loop.create_task(self._drain())  # kept, since the loop holds its tasks only weakly
+        # Kept, since the loop holds its tasks only weakly; and in a context of its own, since it is of no one socket.
+        self._task = self.loop.create_task(self._drain(), context=Context())
 
     async def _drain(self) -> None:
         while (push := self._next()) is not None:

@@ -26,6 +26,7 @@ def session_result(session: ExamSession) -> dict[str, Any]:
             "analysed": monitor.frames_analysed,
             "skipped": monitor.frames_skipped,
             "unusable": monitor.frames_unusable,
+            "lost": monitor.frames_lost,
         },
         "coverage": assessment.coverage,
         "activities": [_activity(activity, session) for activity in assessment.activities.all()],

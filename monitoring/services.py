@@ -26,7 +26,7 @@ from monitoring import meters, news, rules, silence
 from monitoring.answers import Cue
 from monitoring.cues import examined_senses, read_cues, wanted_facts
 from monitoring.found import Found, write_found
-from monitoring.models import Assessment, MonitoringLog, SessionMonitor, Silence, SuspiciousActivity
+from monitoring.models import Assessment, MonitoringLog, Observation, SessionMonitor, Silence, SuspiciousActivity
 from monitoring.selectors import Pause, is_within, pauses_of
 from monitoring.store import tell_again_who_spoke, write_changes, write_state
 from vision.baseline import calibrated
@@ -245,14 +245,25 @@ def finish_monitoring(*, session_id: uuid.UUID) -> Assessment | None:
     monitor.state, changes = rules.finish(monitor.state, session.ended_at.timestamp(), policy)
     changes += silence.end_all(session, policy, session.ended_at)
     monitor.finished_at, monitor.silence_due_at = timezone.now(), None
+    monitor.frames_lost = _lost(monitor)
     monitor.sound_memory = {}  # the voices of people, which nobody needs any more
-    monitor.save(update_fields=["state", "sound_memory", "finished_at", "silence_due_at"])
+    monitor.save(update_fields=["state", "sound_memory", "finished_at", "silence_due_at", "frames_lost"])
     activities = write_changes(assessment, changes, policy, {})
     tell_again_who_spoke(assessment, policy)
     write_state(assessment, policy, monitor.state, duration_s=session.duration.total_seconds())
     news.tell_all_found([news.News(monitor, assessment, activities, before)])
     transaction.on_commit(lambda: session_closed.send(ExamSession, session=session))
     return assessment
+
+
+def _lost(monitor: SessionMonitor) -> int:
+    """Return how many pictures came in of which, though nothing waits any more, nothing is known."""
+    examined = Observation.objects.filter(session=monitor.pk, stream="frame").count()
+    lost = max(0, monitor.frames_total - monitor.frames_skipped - examined)
+    if lost:
+        logger.error("%s pictures of session %s were lost before they were examined", lost, monitor.pk)
+        meters.count_frames(lost=lost)
+    return lost
 
 
 def lock_monitor(session_id: uuid.UUID) -> SessionMonitor:

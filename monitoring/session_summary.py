@@ -16,7 +16,7 @@ from monitoring import summary
 from monitoring.models import Assessment, MonitoringLog, SessionMonitor
 from monitoring.selectors import SCORES, current_assessment
 
-FRAMES = {"total": "received", "analysed": "analysed", "skipped": "skipped", "unusable": "unusable"}
+FRAMES = {"total": "received", "analysed": "analysed", "skipped": "skipped", "unusable": "unusable", "lost": "lost"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -264,9 +264,10 @@ def _send_along(headers: dict[str, Any] | None = None, **_more: Any) -> None:
 
 def _begin_task(task_id: str = "", task: Any = None, args: Any = (), **_more: Any) -> None:
     first = next(iter(inspect.signature(task.run).parameters), "")
+    is_of_one = first == "session_id" or (first == "session_ids" and len(args) == 1)
     lines = Belonging(
         request_id=str(task.request.get("request_id") or ""),
-        session_id=str(args[0]) if args and first == "session_id" else "",
+        session_id=str(args[0]) if args and is_of_one else "",
         task_id=task_id,
     )
     task.request.log_token = _now.set(lines)

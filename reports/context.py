@@ -253,7 +253,7 @@ def _scores(assessment: Assessment) -> Scores:
 
 def _frames(session: ExamSession) -> dict[str, int]:
     monitor = getattr(session, "monitor", None)
-    names = {"total": "received", "analysed": "analysed", "skipped": "skipped", "unusable": "unusable"}
+    names = {"total": "received", "analysed": "analysed", "skipped": "skipped", "unusable": "unusable", "lost": "lost"}
     return {name: getattr(monitor, f"frames_{counter}", 0) for name, counter in names.items()}
 
 

@@ -33,7 +33,7 @@ DOCUMENT_EXAMPLE: dict[str, Any] = {
     "ended_at": "2026-03-02T10:02:11Z",
     "duration": "1 h 02 min",
     "policy_version": 1,
-    "frames": {"total": 3700, "analysed": 3650, "skipped": 50, "unusable": 12},
+    "frames": {"total": 3700, "analysed": 3650, "skipped": 50, "unusable": 12, "lost": 0},
     "faces": [
         {
             "title": "Enrolled",
@@ -119,6 +119,7 @@ class ReportFramesSerializer(serializers.Serializer):
     analysed = serializers.IntegerField()
     skipped = serializers.IntegerField()
     unusable = serializers.IntegerField()
+    lost = serializers.IntegerField()
 
 
 class ReportScoresSerializer(serializers.Serializer):

@@ -32,6 +32,7 @@ class FramesSerializer(serializers.Serializer):
     analysed = serializers.IntegerField()
     skipped = serializers.IntegerField(help_text="Left out under load.")
     unusable = serializers.IntegerField(help_text="Could not be examined.")
+    lost = serializers.IntegerField(help_text="Lost before they were examined; known once the session is over.")
 
 
 class SessionCoverageSerializer(serializers.Serializer):
@@ -102,7 +103,7 @@ class SessionSummarySerializer(serializers.Serializer):
 EXAMPLE: dict[str, Any] = {
     "session": {**SESSION_EXAMPLE, "status": "submitted", "ended_at": "2026-03-02T10:00:00Z"},
     "durations": {"total_s": 3600.0, "active_s": 3300.0, "paused_s": 300.0, "breaks_s": 300.0, "allowed_s": 4500.0},
-    "frames": {"total": 3300, "analysed": 3290, "skipped": 10, "unusable": 4},
+    "frames": {"total": 3300, "analysed": 3290, "skipped": 10, "unusable": 4, "lost": 0},
     "coverage": [
         {"sense": "faces", "label": "Faces", "share": 0.98, "note": ""},
         {"sense": "eyes", "label": "Eye direction", "share": None, "note": "Muted for this candidate."},

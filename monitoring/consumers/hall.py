@@ -7,6 +7,7 @@ import logging
 import time
 import uuid
 from collections.abc import Iterable, Mapping
+from contextvars import Context
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -64,7 +65,8 @@ class Hall:
         self._members[member] = NEVER
         presence.forget(member.session_id)
         if self._walk is None or self._walk.done():
-            self._walk = asyncio.get_running_loop().create_task(self._walk_round())
+            # In a context of its own: what it logs belongs to no one socket.
+            self._walk = asyncio.get_running_loop().create_task(self._walk_round(), context=Context())
 
     def leave(self, member: Member, *, gone: bool = False) -> None:
         """Look after it no more; ``gone`` tells that nobody took its place."""

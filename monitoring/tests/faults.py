@@ -6,6 +6,7 @@ import json
 import os
 import random
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -93,9 +94,13 @@ class Shape(SocketServer):
             self._sittings = Sitting.several(self, 20)
         return self._sittings.pop()
 
+    def lose_what_waits(self) -> None:
+        """Have the store of what waits lose all it has."""
+        raise NotImplementedError
+
     def monitor(self, sitting: Sitting) -> dict[str, int]:
-        """Return how many pictures of a session were analysed and thinned out."""
-        names = ("frames_analysed", "frames_skipped", "frames_unusable")
+        """Return how many pictures of a session came, were analysed, thinned out and lost."""
+        names = ("frames_total", "frames_analysed", "frames_skipped", "frames_unusable", "frames_lost")
         rows = self.ask(f"SELECT session_id, {', '.join(names)} FROM monitoring_sessionmonitor")
         [found] = [numbers for pk, *numbers in rows if sitting.is_mine(pk)]
         return dict(zip(names, found, strict=True))
@@ -117,6 +122,9 @@ class ZeroServices(Shape):
             del self.environ["EMBEDDED_WORKER"]
             self.kill_part("server")
             self.begin()
+
+    def lose_what_waits(self) -> None:
+        shutil.rmtree(self.folder / "spool")
 
     @contextmanager
     def full_storage(self) -> Iterator[None]:
@@ -154,6 +162,9 @@ class FullShape(Shape):
             yield
         finally:
             self.begin()
+
+    def lose_what_waits(self) -> None:
+        self.redis.client().flushall()
 
     @contextmanager
     def full_storage(self) -> Iterator[None]:

@@ -224,6 +224,22 @@ def test_what_was_thinned_out_in_a_workers_hands_is_not_counted_as_lost(two_men,
     assert monitor.frames_skipped == 14 - len(numbers(session))
 
 
+def test_what_another_process_removed_takes_nothing_from_what_is_counted_as_skipped(two_men, settings, monkeypatch):
+    settings.FRAME_QUEUE_LENGTH = 8
+    session = make_session()
+    real, store = observing.record_observations, frame_store()
+
+    def record(*, batches):
+        store.discard(session.pk, store.numbers(session.pk))
+        return real(batches=batches)
+
+    for seq in range(20):
+        take(session, seq, two_men)
+    monkeypatch.setattr(observing, "record_observations", record)
+    analysis.analyze_waiting(session_ids=[session.pk])
+    assert SessionMonitor.objects.get().frames_skipped == 20 - len(numbers(session)) > 0
+
+
 def test_evidence_that_cannot_be_kept_costs_no_other_session_its_own(sessions, two_men, monkeypatch):
     real = FileSystemStorage._save  # type: ignore[attr-defined]
 

@@ -423,6 +423,32 @@ def test_stopping_on_a_dead_line_keeps_what_could_not_be_sent(page, sitting, lin
     assert kept(page) == []
 
 
+def test_all_that_waits_is_sent_before_it_stops_however_long_that_takes(page, sitting, line):
+    begin(page, sitting)
+    wait_for(page, "client.stats.acked >= 4")
+    line.cut()
+    wait_for(page, "client.state === 'offline'")
+    page.evaluate("for (let number = 0; number < 90; number += 1) client.report('ACTIVITY', { number })")
+    line.mend()
+    page.evaluate("dispatchEvent(new Event('online'))")
+    wait_for(page, "client.state === 'online'")
+    assert page.evaluate("client.stop({ flush: true, within: 1500 })") == {"left": 0}
+    stats = page.evaluate("client.stats")
+    assert stats["acked"] > 90 and stats["lost"] == 0
+    wait_until(lambda: stored(sitting) == stats["acked"])
+
+
+def test_what_a_server_that_answers_does_not_take_is_told_as_a_gap(page, sitting):
+    begin(page, sitting)
+    wait_for(page, "client.stats.acked >= 4")
+    page.evaluate("Object.assign(client.delivery.heldUntil, { frame: Infinity, audio: Infinity })")
+    wait_for(page, "client.stats.waiting >= 4")
+    left = page.evaluate("client.stop({ flush: true, within: 1000 })")["left"]
+    assert left >= 4
+    [(_kind, detail)] = events(sitting, "NETWORK_GAP")
+    assert detail["reason"] == "not_taken" and detail["seconds"] >= 1
+
+
 def test_what_is_no_longer_wanted_is_removed_from_the_machine(page, sitting, line):
     line.cut()
     begin(page, sitting)
@@ -477,12 +503,14 @@ def test_a_session_that_is_over_is_noticed_without_a_socket(page, sitting, line)
 def test_the_newer_of_two_pages_takes_over_and_the_older_is_told(page, sitting):
     begin(page, sitting)
     wait_for(page, "client.stats.acked >= 4")
+    page.evaluate("void (client.storage.clear = async () => { globalThis.hasCleared = true; })")
     other = page.context.new_page()
     other.goto(page.url)
     begin(other, sitting)
     wait_for(page, "client.state === 'closed' && !client.stream.active")
     assert told(page, "state")[-1]["code"] == wire.Close.TAKEN_OVER
-    wait_for(page, "client.outbox.length === 0")
+    assert page.evaluate("client.stop()") == {"left": 0}
+    assert not page.evaluate("globalThis.hasCleared"), "what the other page keeps is its own"
     before = len(pictures(sitting))
     wait_until(lambda: len(pictures(sitting)) > before + 2)
     assert other.evaluate("client.stop({ flush: true })") == {"left": 0}

@@ -222,6 +222,24 @@ def answer_to(sitting, what, data=None, media_type="application/json"):
         return error.code, json.load(error)["code"]
 
 
+def test_what_the_store_lost_is_counted_as_lost_once_the_session_is_over(shape, sitting):
+    with shape.without_worker():
+        with Streamer(sitting, shape.picture) as candidate:
+            candidate.wait_for(30)
+            acked = candidate.finish()
+        wait_until(lambda: shape.monitor(sitting)["frames_total"] >= len(acked), GOES_ON_S)
+        shape.lose_what_waits()
+        with sitting.socket() as client:  # and it goes on
+            client.next("hello")
+            client.picture(max(acked) + 1, shape.picture)
+            assert client.answer()["seq"] == max(acked) + 1
+        wait_until(lambda: shape.monitor(sitting)["frames_total"] > len(acked), GOES_ON_S)
+    wait_until(lambda: ("frame", max(acked) + 1) in sitting.examined())
+    sitting.move("terminated")
+    wait_until(lambda: shape.monitor(sitting)["frames_lost"], 60)
+    assert shape.monitor(sitting)["frames_lost"] == len(acked)
+
+
 # --- lines that die ---------------------------------------------------------------------------------------------------
 
 

@@ -1,5 +1,6 @@
 """Lines say whose they are and tell no secrets, whoever writes them."""
 
+import asyncio
 import json
 import logging
 import logging.config
@@ -14,6 +15,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from django.test import Client
 
+from monitoring.lane import Lane
 from monitoring.tests.factories import make_session
 from monitoring.tests.test_server import Server, wait_until
 from proctoring import logs
@@ -189,6 +191,20 @@ def test_a_task_bears_its_id_its_session_and_the_id_of_the_request(stream):
     assert (said["task_id"], said["session_id"]) == ("task-1", session)
     assert headers == {"request_id": "asked-12345"}
     assert "task_id" not in line()
+
+
+def test_what_is_done_for_many_sockets_belongs_to_none_of_them(stream):
+    async def note():
+        logging.getLogger("somewhere").warning("for all")
+
+    async def serve():
+        with belonging(Belonging(request_id="asked-12345", session_id="s")):
+            Lane()._start(note())
+        await asyncio.sleep(0.01)
+
+    asyncio.run(serve())
+    said = next(each for each in stream() if each["message"] == "for all")
+    assert not {"request_id", "session_id"} & set(said)
 
 
 @pytest.mark.parametrize(("name", "text"), [("LOG_LEVEL", "LOUD"), ("LOG_FORMAT", "xml")])

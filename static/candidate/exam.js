@@ -27,6 +27,8 @@ const OVER = new Set(["camera_back", "microphone_back", "sound_unblocked"]);
 const LEAST_GAIN_S = 30;
 const ENDED = 4410;
 const TAKEN_OVER = 4409;
+/** So much is sent within seconds, and needs no words. */
+const MANY = 30;
 
 /** One sitting, from the beginning (or from coming back) to the end. */
 export class Sitting {
@@ -128,6 +130,7 @@ export class Sitting {
     const on = (name, work) => this.client.addEventListener(name, ({ detail }) => work(detail));
     on("state", (detail) => this.#line(detail));
     on("logs", showNoted);
+    on("stats", ({ waiting }) => this.stopped && showLeft(waiting));
     on("message", ({ text: says, time }) => this.#message({ text: says, time }, { isNew: true }));
     on("status", ({ reason = "" }) => {
       this.reason = reason;
@@ -237,6 +240,7 @@ export class Sitting {
     if (this.stopped) return;
     this.stopped = true;
     await this.client.stop({ flush: true });
+    at("finish-left").textContent = "";
   }
 
   /** The end did not come: go on watching. */
@@ -271,6 +275,14 @@ export class Sitting {
     this.#messages.add(key);
     showMessage({ text: says, time }, options);
   }
+}
+
+/** Say how much is still to be sent of what was recorded while the line was down. @param {number} count */
+function showLeft(count) {
+  if (count < MANY) return;
+  const says = text("finish_left", { count });
+  if (!at("finish-left").textContent) announce(says);
+  at("finish-left").textContent = says;
 }
 
 /** Ask whether the exam is really to be left. @param {Event} event */

@@ -47,12 +47,12 @@ export class Gaps {
     if (now > this.#lost?.tellAt) this.tellLost();
   }
 
-  /** Tell at once what was lost. */
-  tellLost() {
+  /** Tell at once what was lost. @param {string} [reason] */
+  tellLost(reason = "storage_full") {
     if (!this.#lost) return;
     const { from, to } = this.#lost;
     this.#lost = null;
-    this.#tell(from, to, "storage_full", 0);
+    this.#tell(from, to, reason, 0);
   }
 
   #tell(from, to, reason, least) {

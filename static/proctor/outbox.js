@@ -81,6 +81,13 @@ export class Outbox {
     return entries.length ? Math.min(...entries.map((entry) => entry.bornAt)) : null;
   }
 
+  /** From when to when the pictures and sounds were captured that are not acknowledged; null if there are none. */
+  get span() {
+    const media = [...this.inFlight.values(), ...this.waiting].filter((entry) => entry.stream !== "event");
+    const times = media.map((entry) => entry.at);
+    return times.length ? { from: Math.min(...times), to: Math.max(...times) } : null;
+  }
+
   /** Take up what an earlier page of this session left behind. */
   async load() {
     for (const found of await this.storage.list(this.session)) {

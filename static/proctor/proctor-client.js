@@ -27,6 +27,7 @@ const STATS_MS = 2000;
 const ALIVE_MS = 5000;
 /** What is not acknowledged after so long is kept on disk, because a page may be closed at any time. */
 const KEEP_AFTER_MS = 2000;
+/** What waits is sent for as long as any of it gets across, and for so long after that. */
 const FLUSH_MS = 20_000;
 const UNREACHED_MS = 5000;
 /** Where no socket tells that somebody is there, something has to be sent so often. */
@@ -48,6 +49,7 @@ export class ProctorClient extends EventTarget {
   #due = { stats: 0, alive: 0 };
   #sentAt = 0;
   #asksSignIn = false;
+  #isTakenOver = false;
   #toldProblems = new Set();
   #listening = new AbortController();
 
@@ -175,8 +177,9 @@ export class ProctorClient extends EventTarget {
   /**
    * Stop watching, switch the devices off and close the line.
    * @param {object} [options]
-   * @param {boolean} [options.flush] send first what waits
-   * @param {number} [options.within] ms that this may take at most; less where the server cannot be reached
+   * @param {boolean} [options.flush] send first what waits, for as long as any of it gets across
+   * @param {number} [options.within] ms without anything getting across after which the rest is left; less where the
+   *   server cannot be reached
    * @returns {Promise<{left: number}>} how many items could not be sent; they stay on this machine for the next start
    */
   stop({ flush = false, within = FLUSH_MS } = {}) {
@@ -284,6 +287,8 @@ export class ProctorClient extends EventTarget {
 
   #line(state, about) {
     this.state = state;
+    // Before the page is told, which may stop at once.
+    this.#isTakenOver ||= about?.code === Close.TAKEN_OVER;
     if (state === "online" || state === "fallback") this.#reached = Infinity;
     if (state === "online") this.#asksSignIn = false;
     else if (this.#reached === Infinity) this.#reached = this.clock.steady();
@@ -297,7 +302,7 @@ export class ProctorClient extends EventTarget {
       if (this.outbox.length) this.#problem("refused", { again: true, reason: "session_over", detail: "" });
       await this.outbox.giveUp();
     }
-    await this.stop({ flush: code === Close.TAKEN_OVER });
+    await this.stop({ flush: this.#isTakenOver });
   }
 
   #hear(message) {
@@ -356,17 +361,32 @@ export class ProctorClient extends EventTarget {
     await this.watching.stop();
     this.activity.stop();
     this.gaps.tellLost();
-    if (flush) await this.#flush(this.clock.steady() + within);
+    if (flush) await this.#flush(within);
     this.watching.close();
     this.connection.close();
     this.background.close();
     return this.#leaveStorage();
   }
 
-  async #flush(until) {
+  /** Send what waits; where the server answers and takes no more of it, say of which time the rest is. */
+  async #flush(within) {
+    await this.#sendWaiting(within);
+    const { span } = this.outbox;
+    if (!span || this.#reached !== Infinity) return;
+    this.gaps.lose(span.from, span.to);
+    this.gaps.tellLost("not_taken");
+    await this.#sendWaiting(UNREACHED_MS);
+  }
+
+  async #sendWaiting(within) {
     if (this.#reached !== Infinity) this.#reached = this.clock.steady();
     const isReached = () => this.#reached === Infinity || this.clock.steady() - this.#reached < UNREACHED_MS;
-    while (this.outbox.length && this.clock.steady() < until && isReached()) {
+    let least = Infinity;
+    let until = 0;
+    while (this.outbox.length && isReached()) {
+      if (this.outbox.length < least) until = this.clock.steady() + within;
+      least = Math.min(least, this.outbox.length);
+      if (this.clock.steady() >= until) return;
       // A page whose session was taken over has no line of its own any more; calls are still taken.
       await this.background.nextBeat();
       if (this.state !== "closed") continue;
@@ -379,7 +399,8 @@ export class ProctorClient extends EventTarget {
   async #leaveStorage() {
     const left = this.outbox.length;
     if (left) await this.outbox.keep(true);
-    else await this.storage.clear(this.options.session).catch(() => {});
+    // What is kept besides is of the page that took over.
+    else if (!this.#isTakenOver) await this.storage.clear(this.options.session).catch(() => {});
     this.storage.close();
     return { left };
   }
