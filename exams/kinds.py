@@ -113,6 +113,8 @@ class KindRule:
 
 
 _OBJECT = KindRule(hold=2, of=3, hold_s=1.0, window_s=20.0, release_s=5.0)
+# Only every second look is at the whole picture, and nothing brings the next one sooner: three lie two minutes apart.
+_LYING = replace(_OBJECT, window_s=75.0)
 _FACE = KindRule(hold=3, of=4, hold_s=2.0, window_s=20.0, release_s=2.0)
 _VOICE = KindRule(hold=2, of=3, hold_s=1.0, window_s=6.0, release_s=2.0, cooldown_s=1.0)
 _ADVICE = KindRule(weight=0, hold=4, of=5, hold_s=3.0)
@@ -144,8 +146,8 @@ DEFAULT_RULES: dict[str, KindRule] = {
     Kind.HAND_OVER_MOUTH: KindRule(hold=4, of=5, hold_s=4.0, release_s=4.0, enabled=False),
     Kind.PHONE: replace(_OBJECT, severity=3, hold_s=0.3),
     # A shelf behind somebody holds books as well: told, and adds nothing.
-    Kind.BOOK: replace(_OBJECT, weight=0, severity=2),
-    Kind.LAPTOP: _OBJECT,
+    Kind.BOOK: replace(_LYING, weight=0, severity=2),
+    Kind.LAPTOP: _LYING,
     # Looks are rare while nothing is in doubt, and come with each picture once something is.
     Kind.IDENTITY_MISMATCH: replace(_FACE, severity=3),
     Kind.IDENTITY_UNSURE: replace(_FACE, weight=0, hold=4, of=5, hold_s=8.0, window_s=60.0),

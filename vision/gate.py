@@ -127,8 +127,10 @@ def person_of_late(frame: Frame, memory: Memory) -> bool | None:
     return bool(last["person"]) if still else None
 
 
-def remember_look(frame: Frame, due: Due, memory: Memory, look: Look, seen: Seen, head: Head | None) -> Memory:
-    """Return the memory after such a look at the frame."""
+def remember_look(
+    frame: Frame, due: Due, memory: Memory, look: Look, seen: Seen, head: Head | None, *, nobody: bool = False
+) -> Memory:
+    """Return the memory after such a look at the frame; ``nobody``: no face was in it."""
     last = memory.get("gate") or {"hands": False, "bent": False, "owed": 0, "turn": 0}
     doubt, bent = _doubt(look, seen), _bent(head)
     again = look is Look.CLOSE and doubt is not Look.CLOSE
@@ -144,16 +146,17 @@ def remember_look(frame: Frame, due: Due, memory: Memory, look: Look, seen: Seen
         "owed": OWED if new else max(0, last["owed"] - (look is Look.CLOSE)),
         "hands": seen.hands,
         "bent": bent,
-        "purse": _purse_after(last, frame, due),
+        "purse": _purse_after(last, frame, due, free=nobody and look is Look.WHOLE),
         "person": None if look is Look.CLOSE else any(found.label == "person" for found in seen.objects),
     }
     return {**memory, "gate": state}
 
 
-def _purse_after(last: dict[str, Any], frame: Frame, due: Due) -> float:
+def _purse_after(last: dict[str, Any], frame: Frame, due: Due, *, free: bool) -> float:
+    """Return what is left; an empty seat is looked at whatever the purse says, and leaves it to who comes back."""
     if "purse" not in last:
         return PURSE
-    return round(_purse(last, frame) - (not _rested(last, frame, due)), 2)
+    return round(_purse(last, frame) - (not free and not _rested(last, frame, due)), 2)
 
 
 def _purse(last: dict[str, Any], frame: Frame) -> float:

@@ -181,7 +181,11 @@ class _Look:
         if seen is not None:
             self.facts |= {"objects": seen.objects, "looked_at": seen.part}
             around = self._but_for_pictures(seen)
-            self._remember("gate", lambda: gate.remember_look(self.frame, self.due, self.memory, look, around, head))
+            nobody = self.living == ()
+            self._remember(
+                "gate",
+                lambda: gate.remember_look(self.frame, self.due, self.memory, look, around, head, nobody=nobody),
+            )
 
     def _but_for_pictures(self, seen: gate.Seen) -> gate.Seen:
         """Return what was seen less the people that posters show: nobody has to look again for their sake."""

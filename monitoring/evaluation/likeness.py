@@ -113,6 +113,9 @@ def tries_of(portraits: Sequence[Portrayed], enrolled: int) -> Tries:
         parts.append((apart, np.full(len(rest), people[chosen[0]]), people[rest]))
         own = frozenset().union(*(portraits[index].conditions for index in chosen))
         conditions += [own | portraits[index].conditions for index in rest]
+    if not parts:
+        nobody = np.zeros(0, int)
+        return Tries(nobody.astype(float), nobody, nobody, [])
     apart, names, shown = (np.concatenate(column) for column in zip(*parts, strict=True))
     order = np.argsort(apart, kind="stable")
     return Tries(apart[order], names[order], shown[order], [conditions[place] for place in order])

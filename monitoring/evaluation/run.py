@@ -169,6 +169,8 @@ def _ask_picture(sample: Sample, policy: Policy, only: Collection[str], run: Run
 
 def _ask_sound(sample: Sample, policy: Policy, only: Collection[str], run: Run) -> None:
     """Ask whether somebody speaks, and where turns are labelled who spoke when."""
+    import av
+
     speech, turns = sample.labels.get("speech"), sample.labels.get("turns")
     wants_speech = isinstance(speech, bool) and _wanted(Kind.SPEECH, only)
     turns = turns if isinstance(turns, list) and _wanted(DIARIZATION, only) else None
@@ -176,7 +178,7 @@ def _ask_sound(sample: Sample, policy: Policy, only: Collection[str], run: Run) 
         return
     try:
         listened = hearing.listen_to(sample.path, policy)
-    except OSError as error:  # FFmpeg's errors are among them
+    except (OSError, av.FFmpegError) as error:
         run.unread.append(f"{sample.name}: {error}")
         return
     run.sound_s += listened.seconds

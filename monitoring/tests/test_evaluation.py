@@ -228,3 +228,8 @@ def test_its_interval_comes_from_whole_recordings():
 
 def test_one_speaker_is_matched_to_one_other_only():
     assert hearing._best_match(np.array([[1, 1, 0], [0, 0, 1]]), np.array([[1, 1, 1]])) == 2.0
+
+
+def test_many_voices_are_matched_in_no_time():
+    steps = np.eye(15, dtype=int)
+    assert hearing._best_match(steps[:8], steps) == 8.0

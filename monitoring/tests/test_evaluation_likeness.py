@@ -69,6 +69,12 @@ def test_turned_heads_are_not_enrolled_with_others():
     assert len(found.apart[found.same]) == 1
 
 
+def test_where_nobody_has_several_pictures_only_single_ones_are_compared():
+    people = [portrait("a", 0.0), portrait("a", 0.1), portrait("b", 1.0)]
+    assert [row["enrolled"] for row in data_of(Portraits(people, 3), POLICY)["rows"]] == [1]
+    assert tries_of(people, 3).same.size == 0
+
+
 def test_misses_are_split_by_condition():
     people = [portrait("ada", 0.0), portrait("ada", 0.1, "glasses"), portrait("ada", 0.9, "side light")]
     rates = dict(by_condition(tries_of(people, 1), 0.5))

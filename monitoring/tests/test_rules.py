@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from exams.policy import Policy, parse_policy
 from monitoring import rules
-from monitoring.answers import Cue
+from monitoring.answers import UNKNOWN, Cue
 from monitoring.rules import Moment
 from vision.types import Sense
 
@@ -150,6 +150,17 @@ def test_it_counts_hands_between_two_looks_and_no_longer():
         senses = {Sense.FACES, Sense.HANDS} if at in (0, 8) else {Sense.FACES}
         state, _ = rules.step(state, Moment(at, at, {}, frozenset(senses)), POLICY)
     assert state["observed"] == {"faces": 30.0, "hands": 24.0}
+
+
+@pytest.mark.parametrize("kind", ["LAPTOP", "BOOK"])
+def test_what_lies_there_is_told_though_only_every_second_look_can_say_so(kind):
+    state, opened = rules.initial_state(), []
+    for number in range(8):
+        cue = UNKNOWN if number % 2 else Cue(number >= 2, 0.8)
+        at = number * POLICY.objects_every_s
+        state, changes = rules.step(state, Moment(at, number, {kind: cue}), POLICY)
+        opened += [at for change in changes if change.action == "open"]
+    assert opened == [4 * POLICY.objects_every_s]
 
 
 def test_it_counts_nothing_for_a_sense_that_stopped():

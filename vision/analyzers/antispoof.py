@@ -19,6 +19,8 @@ DOUBT = 0.5
 """A face that looks less living than this is looked at again soon, until as many looks as are kept agree."""
 GONE_S = 10.0
 """After so long without a face somebody else may sit there: what was seen before says nothing any more."""
+STALE_S = 3 * LOOK_EVERY_S
+"""After so long in which the face could not be examined the looks before say nothing any more either."""
 KEPT = 4
 
 NEAR_SCALE, WIDE_SCALE = 2.7, 4.0
@@ -40,6 +42,8 @@ def analyze(
     seen: dict[str, Any] | None = memory.get("antispoof")
     at = frame.captured_at
     if seen is not None and not 0 <= at - seen["face_at"] <= GONE_S:
+        seen = None
+    if seen is not None and seen["looked_at"] is not None and at - seen["looked_at"] > STALE_S:
         seen = None
     looks = seen["looks"] if seen else []
     if not faces:

@@ -21,6 +21,8 @@ LARGEST_DEVIATION = 60.0
 """The variance counts up to this deviation in grey levels: a window behind the candidate does not blur them."""
 COVERED_CONTRAST = 0.12
 UNIFORM_CONTRAST = 0.035
+OPAQUE_CONTRAST = 0.005
+"""However dark a room is, more than this is left of it; behind a shutter or tape there is noise alone."""
 
 
 def analyze(frame: Frame, memory: Memory) -> tuple[Camera, Memory]:
@@ -51,6 +53,8 @@ def _grey(rgb: np.ndarray) -> np.ndarray:
 
 def _condition(highlights: float, deviation: float, sharpness: float) -> Condition:
     contrast = deviation / 255
+    if contrast < OPAQUE_CONTRAST:
+        return Condition.COVERED
     featureless = sharpness < FEATURELESS * min(deviation, LARGEST_DEVIATION) ** 2
     if highlights < DARK_HIGHLIGHTS:
         return Condition.DARK

@@ -76,6 +76,15 @@ def test_what_was_seen_of_somebody_says_nothing_of_who_comes_after():
 
 
 @NEEDED
+def test_what_was_seen_says_nothing_any_more_once_the_face_cannot_be_examined_for_long():
+    grey = np.repeat(one_man().mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+    (first, *_rest), memory = look(one_man())
+    for second in range(5, 65, 5):
+        kept, memory = look(grey, second, memory)
+        assert kept == ((first,) if second <= antispoof.STALE_S else None)
+
+
+@NEEDED
 def test_it_does_not_ask_of_faces_that_the_networks_do_not_know():
     man = one_man()
     box = analyze(frame(man), LOOKED_FOR, {})[0].faces[0].box

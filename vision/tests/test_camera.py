@@ -33,9 +33,14 @@ def tape():
     return noisy(np.full((480, 640, 3), 120.0))
 
 
+def shutter():
+    return noisy(np.full((480, 640, 3), 2.0), 1)
+
+
 @pytest.mark.parametrize(
     ("picture", "condition"),
     [
+        (shutter, Condition.COVERED),
         (dark, Condition.DARK),
         (blurred, Condition.BLURRED),
         (finger, Condition.COVERED),

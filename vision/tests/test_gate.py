@@ -145,6 +145,13 @@ def test_a_whole_session_costs_no_more_than_its_share_whatever_happens(scene):
     assert looks <= gate.PURSE + gate.DEBT + 1200 / DUE.objects_every_s + 1200 / gate.FILL_S + 1
 
 
+def test_an_empty_seat_leaves_the_purse_to_who_comes_back(scene, memory):
+    full = {"gate": {**memory["gate"], "purse": gate.PURSE}}
+    for second in range(1, 81, 4):
+        full = gate.remember_look(frame(scene, second), DUE, full, Look.WHOLE, NOTHING, None, nobody=True)
+    assert full["gate"]["purse"] == gate.PURSE
+
+
 def test_nobody_in_view_is_looked_into_whatever_the_purse_says(scene, memory):
     assert due(scene, 1, {"gate": {**memory["gate"], "purse": -5.0}}, faces=()) is Look.WHOLE
 
