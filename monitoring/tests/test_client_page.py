@@ -189,6 +189,20 @@ def test_signing_in_again_shows_the_same_exam_and_loses_nothing(server, candidat
     assert (candidate.refused, candidate.complaints) == ([], [])
 
 
+def test_once_it_is_being_handed_in_there_is_no_way_back(candidate, seat):
+    sit_down(candidate, seat)
+    held = []
+    candidate.page.route("**/final-submit", lambda route: held.append(route))  # noqa: PLW0108  it wants a function of its own
+    candidate.page.click("#exam-finish")
+    with candidate.page.expect_request("**/final-submit"):
+        candidate.page.click("#finish-yes")
+    assert candidate.page.is_disabled("#finish-no")
+    candidate.page.keyboard.press("Escape")
+    assert candidate.page.is_visible("#finish")
+    held[0].continue_()
+    candidate.page.wait_for_selector("[data-step=outcome]", timeout=60_000)
+
+
 def test_somebody_else_who_signs_in_does_not_sit_on_in_it(server, candidate, seat):
     sit_down(candidate, seat)
     lose_the_sign_in(candidate)

@@ -145,18 +145,23 @@ export function askToFinish(api, desk, { stop, goOn }) {
   at("finish-no").focus();
   return new Promise((resolve) => {
     dialog.onclose = () => resolve(null);
+    // Once it is being handed in there is no way back, and what was recorded offline may take minutes to be sent.
+    dialog.oncancel = (event) => at("finish-no").disabled && event.preventDefault();
     at("finish-no").onclick = () => dialog.close();
     at("finish-yes").onclick = () =>
       busy(dialog, async () => {
         await desk.answers.sendAll();
-        await stop();
+        at("finish-no").disabled = true;
         try {
+          await stop();
           const { session } = await api.post(`sessions/${desk.session.id}/final-submit`);
           desk.answers.forget();
           resolve(session);
         } catch (error) {
           await goOn();
           throw error;
+        } finally {
+          at("finish-no").disabled = false;
         }
         dialog.close();
       });
