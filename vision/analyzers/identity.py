@@ -34,7 +34,7 @@ MIN_FACE_PX = 70
 REGION_PX = 128
 DARK_HIGHLIGHTS = 0.2
 BURNT_LEVEL, BURNT_SHARE = 250, 0.3
-BRIGHT = 0.9
+UNLIT, BRIGHT = 0.03, 0.9
 BLUR = 0.0018
 """Sharpness over the face's own variance: a blur of 2 % of the face's height already lengthens distances by 0.37."""
 OUTSIDE = 0.03
@@ -288,7 +288,8 @@ def _eyes_width(points: np.ndarray) -> float:
 
 def _why_nobody(rgb: np.ndarray) -> Flaw:
     seen, _ = camera.analyze(Frame(0, 0.0, rgb), {})
-    if seen.condition is Condition.DARK:
+    # Whoever is to be enrolled is told of the light, even where there is too little of it to tell that from a shutter.
+    if seen.condition is Condition.DARK or seen.brightness < UNLIT:
         return Flaw.DARK
     if seen.condition is Condition.BLURRED:
         return Flaw.BLURRED
