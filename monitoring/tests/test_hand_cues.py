@@ -139,7 +139,7 @@ def person():
 def test_a_composed_hand_at_the_face_is_raised_and_closed(place, kind):
     bare = person()
     held = with_hand(bare, place, labelled_fist())
-    ((found, start, end),) = activities([bare] * 4 + [held] * 16 + [bare] * 20)
+    ((found, start, end),) = activities([bare] * 4 + [held] * 16 + [bare] * 36)
     assert found == kind and 4 <= start <= 12 and 14 <= end <= 25
 
 

@@ -92,7 +92,7 @@ def test_it_gives_everything_that_was_promised_to_machines(capsys, demo):
         *("session", "exam", "candidate", "frames", "coverage", "activities", "risk_score", "risk_level"),
         *("trust_score", "compliance_score", "breakdown", "report", "timings_ms"),
     }
-    assert set(result["frames"]) == {"total", "analysed", "skipped", "unusable"}
+    assert set(result["frames"]) == {"total", "analysed", "skipped", "unusable", "lost"}
     activity = result["activities"][0]
     assert set(activity) == {"kind", "started_s", "ended_s", "severity", "confidence", "explanation", "evidence"}
     assert Evidence.objects.get(sha256=activity["evidence"]["sha256"]).file.name == activity["evidence"]["file"]
