@@ -113,7 +113,7 @@ class KindRule:
 
 
 _OBJECT = KindRule(hold=2, of=3, hold_s=1.0, window_s=20.0, release_s=5.0)
-# Only every second look is at the whole picture, and nothing brings the next one sooner: three lie two minutes apart.
+# Only every second look is at the whole picture, and nothing brings the next one sooner: three take a minute.
 _LYING = replace(_OBJECT, window_s=75.0)
 _FACE = KindRule(hold=3, of=4, hold_s=2.0, window_s=20.0, release_s=2.0)
 _VOICE = KindRule(hold=2, of=3, hold_s=1.0, window_s=6.0, release_s=2.0, cooldown_s=1.0)

@@ -153,11 +153,12 @@ def _discard(examined: Waiting, stream: Stream, thinned: Mapping[uuid.UUID, int]
     numbers = {session_id: [item.seq for item in items] for session_id, items in examined.items()}
     for session_id, removed in frame_store().discard_each(numbers, stream).items():
         gone = len(numbers[session_id]) - removed
-        if gone and stream == "frame":
-            # More may be gone: another process took over, or the store has lost what it had.
-            gone = min(gone, frame_store().thinned(session_id) - thinned[session_id])
-        if gone > 0 and stream == "frame":
-            count_thinned(session_id=session_id, examined=gone)
+        if not gone or stream != "frame":
+            continue
+        # More may be gone: another process took over, or the store has lost what it had.
+        examined_too = min(gone, frame_store().thinned(session_id) - thinned[session_id])
+        if examined_too > 0:
+            count_thinned(session_id=session_id, examined=examined_too)
 
 
 def _examine_sounds(waiting: Waiting, _thinned: Mapping[uuid.UUID, int], claim: Claim) -> list[uuid.UUID]:

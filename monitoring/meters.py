@@ -66,7 +66,7 @@ class Begun(Protocol):
 
 
 def count_frames(*, received: int = 0, skipped: int = 0, lost: int = 0) -> None:
-    """Count pictures that came in, and those that were thinned out."""
+    """Count pictures that came in, those that were thinned out, and those that their store lost."""
     frames.labels("received").inc(received)
     frames.labels("skipped").inc(skipped)
     frames.labels("lost").inc(lost)

@@ -192,7 +192,7 @@ def test_signing_in_again_shows_the_same_exam_and_loses_nothing(server, candidat
 def test_once_it_is_being_handed_in_there_is_no_way_back(candidate, seat):
     sit_down(candidate, seat)
     held = []
-    candidate.page.route("**/final-submit", lambda route: held.append(route))  # noqa: PLW0108  it wants a function of its own
+    candidate.page.route("**/final-submit", lambda route: held.append(route))  # noqa: PLW0108  it wants a function
     candidate.page.click("#exam-finish")
     with candidate.page.expect_request("**/final-submit"):
         candidate.page.click("#finish-yes")

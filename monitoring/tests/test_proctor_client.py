@@ -432,7 +432,11 @@ def test_all_that_waits_is_sent_before_it_stops_however_long_that_takes(page, si
     line.mend()
     page.evaluate("dispatchEvent(new Event('online'))")
     wait_for(page, "client.state === 'online'")
+    page.evaluate("""globalThis.shown = [];
+        client.addEventListener("stats", ({ detail }) => client.stopping && shown.push(detail.waiting))""")
     assert page.evaluate("client.stop({ flush: true, within: 1500 })") == {"left": 0}
+    shown = page.evaluate("shown")
+    assert len(shown) >= 2 and shown == sorted(shown, reverse=True), "a page can show how much is left"
     stats = page.evaluate("client.stats")
     assert stats["acked"] > 90 and stats["lost"] == 0
     wait_until(lambda: stored(sitting) == stats["acked"])
