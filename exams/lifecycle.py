@@ -1,6 +1,6 @@
 """The life-cycle of a session: which steps exist, and taking them one at a time."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -31,6 +31,8 @@ ALLOWED: Mapping[str, frozenset[str]] = {
 WAITING = (S.CREATED, S.CHECKING_IN)
 MOST_EXTENDED = 24 * 60
 """Minutes that staff may add to one session in all."""
+
+TIME_WAS_UP = "time was up"
 
 
 class IllegalTransition(Refused):
@@ -195,14 +197,29 @@ def extend_session(
     return locked
 
 
-def expire_overdue(*, now: datetime | None = None) -> int:
-    """Close sessions whose time is up, as of when it was; returns how many.
+@transaction.atomic
+def submit_session(*, session: ExamSession, by: User, now: datetime | None = None) -> ExamSession:
+    """End a session because its candidate is done; one whose time is up expires instead, as of when it was."""
+    now = now or timezone.now()
+    locked = lock_session(session.pk)
+    if is_overdue(locked, now):
+        return move_session(session=locked, to=S.EXPIRED, at=locked.deadline_at, by=by, reason=TIME_WAS_UP)
+    return move_session(session=locked, to=S.SUBMITTED, at=now, by=by)
+
+
+def is_overdue(session: ExamSession, now: datetime) -> bool:
+    """Say whether a session runs whose time is up."""
+    return session.status == S.ACTIVE and session.deadline_at is not None and session.deadline_at <= now
+
+
+def expire_overdue(*, now: datetime | None = None, but: Collection[UUID] = ()) -> int:
+    """Close sessions whose time is up, as of when it was, except for some; returns how many.
 
     That is the deadline of those that run, and the closing of the exam for those that were never begun. Let
     ``exams.breaks.resume_overdue`` go first: a break that is used up lets the clock run again.
     """
     now = now or timezone.now()
-    running = ExamSession.objects.filter(status=S.ACTIVE, deadline_at__lte=now)
+    running = ExamSession.objects.filter(status=S.ACTIVE, deadline_at__lte=now).exclude(pk__in=but)
     waiting = ExamSession.objects.filter(status__in=WAITING, source=ExamSession.Source.LIVE, exam__closes_at__lte=now)
     overdue = [*running.values_list("pk", flat=True), *waiting.values_list("pk", flat=True)]
     return sum(_expire(session_id, now) for session_id in overdue)
@@ -212,9 +229,11 @@ def expire_overdue(*, now: datetime | None = None) -> int:
 def _expire(session_id: UUID, now: datetime) -> bool:
     """Close one session, unless it was submitted or extended in the meantime."""
     session = lock_session(session_id)
-    at = session.exam.closes_at if session.status in WAITING else session.deadline_at
-    if session.status not in (*WAITING, S.ACTIVE) or at is None or at > now:
+    if is_overdue(session, now):
+        at, reason = session.deadline_at, TIME_WAS_UP
+    elif session.status in WAITING and session.exam.closes_at is not None and session.exam.closes_at <= now:
+        at, reason = session.exam.closes_at, "the exam closed before it was begun"
+    else:
         return False
-    reason = "time was up" if session.status == S.ACTIVE else "the exam closed before it was begun"
     move_session(session=session, to=S.EXPIRED, at=at, reason=reason)
     return True

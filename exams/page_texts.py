@@ -94,6 +94,10 @@ def _exam() -> dict[str, str]:
         "time_warning": _("%(minutes)s minutes are left."),
         "time_last": _("One minute is left. What you wrote is handed in by itself before time is up."),
         "time_up": _("Time is up."),
+        "time_up_waits": _(
+            "What was recorded is sent, then the exam closes by itself. If your connection was lost, it stays open for "
+            "some minutes: ask your proctor if you need the lost time back."
+        ),
         "paused": _("The exam is paused"),
         "paused_by_you": _("The clock stands still. Continue when you are ready."),
         "paused_until": _("The clock stands still. Your break ends by itself at %(time)s."),

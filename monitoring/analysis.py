@@ -337,6 +337,7 @@ def drop_expired() -> int:
     Pictures among them are counted as skipped: something has kept them from being examined all that time.
     """
     store, dropped = frame_store(), 0
+    store.tidy()
     before = timezone.now() - timedelta(seconds=settings.FRAME_TTL_S)
     ended = ExamSession.objects.filter(pk__in=list(store.sessions()), ended_at__lt=before)
     for session_id in ended.values_list("pk", flat=True):

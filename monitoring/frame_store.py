@@ -100,6 +100,9 @@ class FrameStore(Protocol):
     def forget(self, session: uuid.UUID) -> None:
         """Give up the place of a queue that stays empty, and its count of what was thinned; what waits is kept."""
 
+    def tidy(self) -> None:
+        """Remove what processes that died in the middle of storing left behind."""
+
     def clear(self, session: uuid.UUID) -> None:
         """Remove everything that waits for a session, and its count of what was thinned."""
 

@@ -26,6 +26,9 @@ logger = logging.getLogger(__name__)
 CLOCK_SKEW_S = 60.0
 """How far a picture's time may lie before the session's start or ahead of this server's clock."""
 
+LATE_S = 5.0
+"""What is captured so shortly after the end is taken: a client hears of the end, and of more time, a little late."""
+
 LARGEST_SEQ = 2**53 - 1
 MAX_PICTURE_BYTES = 8 * 1024**2
 MAX_SOUND_BYTES = 4 * 1024**2
@@ -71,7 +74,7 @@ def take_frame(*, session: ExamSession, seq: int, captured_at: float, data: byte
     may be decoded, or not what ``media_type`` says; what is wrong with the bytes is logged.
     """
     check_active(session)
-    check_numbers(session.started_at, seq, captured_at)
+    check_numbers(session.started_at, seq, captured_at, until=session.deadline_at)
     check_picture(session, data, media_type)
     if is_known(session.pk, "frame", seq):
         return
@@ -89,7 +92,7 @@ def take_sound(*, session: ExamSession, seq: int, captured_at: float, data: byte
     Raises ``IntakeRefused`` also while too much sound waits already: the chunk is not stored and may be sent again.
     """
     check_active(session)
-    check_numbers(session.started_at, seq, captured_at)
+    check_numbers(session.started_at, seq, captured_at, until=session.deadline_at)
     check_sound(session, data, media_type)
     if is_known(session.pk, "audio", seq):
         return
@@ -163,7 +166,7 @@ def refuse_type(*, session: ExamSession, stream: Stream) -> NoReturn:
 
 def check_active(session: ExamSession) -> None:
     """Raise ``IntakeRefused`` unless the session, as it is by now, is active."""
-    session.refresh_from_db(fields=["status", "started_at"])
+    session.refresh_from_db(fields=["status", "started_at", "deadline_at"])
     check_state(session.status, session.started_at)
 
 
@@ -209,14 +212,16 @@ def refuse_fault(session_id: uuid.UUID, stream: Stream, fault: str, media_type: 
     raise_fault(stream, fault, media_type)
 
 
-def check_numbers(started_at: datetime | None, seq: int, captured_at: float) -> None:
-    """Raise ``IntakeRefused`` for a number or a time (seconds since 1970) that cannot be right."""
+def check_numbers(started_at: datetime | None, seq: int, captured_at: float, *, until: datetime | None = None) -> None:
+    """Raise ``IntakeRefused`` for a number or a time (seconds since 1970) that cannot be right, or past ``until``."""
     if not 0 <= seq <= LARGEST_SEQ:
         raise IntakeRefused(_("seq must be a whole number from 0 to 2^53."), code="bad_seq")
     started = started_at.timestamp() if started_at else 0.0
     if not started - CLOCK_SKEW_S <= captured_at <= time.time() + CLOCK_SKEW_S:
         message = _("captured_at must lie between the start of the session and now.")
         raise IntakeRefused(message, code="bad_captured_at")
+    if until is not None and captured_at > until.timestamp() + LATE_S:
+        raise IntakeRefused(_("Time is up; nobody is watched after the end."), code="time_up")
 
 
 def is_known(session_id: uuid.UUID, stream: Stream, seq: int) -> bool:

@@ -235,6 +235,9 @@ class RedisFrameStore:
         self.discard(session, [])
         self._forget_thinned(session)
 
+    def tidy(self) -> None:
+        """See ``FrameStore.tidy``; what is stored here is there as a whole or not at all."""
+
     @_tells_when_away
     def clear(self, session: uuid.UUID) -> None:
         """See ``FrameStore.clear``."""

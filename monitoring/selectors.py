@@ -162,7 +162,7 @@ Pause = tuple[datetime, datetime | None]
 
 
 def pauses_of(session: ExamSession) -> list[Pause]:
-    """Return when the session stood still, oldest first."""
+    """Return when the session stood still, oldest first; last of all the time after its end, where that is set."""
     pauses: list[Pause] = []
     for step in session.transitions.order_by("at", "id"):
         before, after = step.from_status == SessionStatus.PAUSED, step.to_status == SessionStatus.PAUSED
@@ -170,6 +170,8 @@ def pauses_of(session: ExamSession) -> list[Pause]:
             pauses.append((step.at, None))
         elif before and not after and pauses:
             pauses[-1] = (pauses[-1][0], step.at)
+    if session.deadline_at is not None and session.status != SessionStatus.PAUSED:
+        pauses.append((session.deadline_at, None))
     return pauses
 
 

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from exams.kinds import Kind, kind_label
+from exams.lifecycle import is_overdue
 from exams.models import ExamSession
 from exams.policy import Policy
 from monitoring import session_strips, summary
@@ -189,6 +190,7 @@ def _lost(user: User, recorded: Recorded) -> dict[str, Any]:
     return {
         "lost": duration_text(lost_s) if lost_s else "",
         "can_give_back": bool(lost_s) and session.is_open and is_staff_of(user, session),
+        "is_overdue": is_overdue(session, timezone.now()),
     }
 
 

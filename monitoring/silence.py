@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from exams.kinds import Kind
@@ -36,13 +36,15 @@ Span = tuple[datetime, datetime]
 class Signs:
     """What is known of a running session: ``seen_at`` its last sign of life, ``since`` when both were due at last.
 
-    ``picture_at`` is the capture of the newest picture, ``examined_at`` when pictures were last looked at.
+    ``picture_at`` is the capture of the newest picture, ``examined_at`` when pictures were last looked at, ``until``
+    when the time is up, after which no pictures are due.
     """
 
     since: datetime
     seen_at: datetime | None = None
     picture_at: datetime | None = None
     examined_at: datetime | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ def judge(signs: Signs, policy: Policy, now: datetime) -> Verdict:
     due_from = latest(signs.since, signs.picture_at)
     heard_at = latest(due_from, signs.examined_at)
     lost = now - alive_at >= lost_after
-    silent = not lost and wants_pictures(policy) and alive_at - heard_at >= patience
+    due_until = alive_at if signs.until is None else min(alive_at, signs.until)
+    silent = not lost and wants_pictures(policy) and due_until - heard_at >= patience
     deadlines = [alive_at + lost_after] + ([heard_at + patience] if wants_pictures(policy) else [])
     return Verdict(
         lost_since=alive_at if lost else None,
@@ -142,8 +145,11 @@ def note_pictures(session: ExamSession, policy: Policy, captured: Sequence[datet
 
 
 def end_all(session: ExamSession, policy: Policy, at: datetime) -> list[Change]:
-    """End what goes on, because the session stands still or is over."""
-    return [change for row in open_silences(session) for change in shorten(row, policy, [max(at, row.started_at)])]
+    """End what goes on, because the session stands still or is over; a gap may have ended after it was over."""
+    rows = _of(session, Silence.objects.filter(Q(ended_at__isnull=True) | Q(ended_at__gt=at), session=session))
+    for row in rows:
+        row.ended_at = None
+    return [change for row in rows for change in shorten(row, policy, [max(at, row.started_at)])]
 
 
 def shorten(row: Silence, policy: Policy, seen: Iterable[datetime]) -> list[Change]:
@@ -229,4 +235,5 @@ def is_connected(monitor: SessionMonitor, *, now: datetime | None = None) -> boo
 
 def signs_of(monitor: SessionMonitor, since: datetime) -> Signs:
     """Return the signs in a monitor's row."""
-    return Signs(since, monitor.last_seen_at, monitor.last_frame_at, monitor.pictures_at)
+    seen_at, picture_at, examined_at = monitor.last_seen_at, monitor.last_frame_at, monitor.pictures_at
+    return Signs(since, seen_at, picture_at, examined_at, until=monitor.session.deadline_at)

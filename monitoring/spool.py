@@ -151,11 +151,18 @@ class DirectorySpool:
         with suppress(OSError):
             if not _names(folder):
                 _remove(f"{folder}/{THINNED}")
-            for entry in os.scandir(folder):
-                if entry.name.endswith(".part") and time.time() - entry.stat().st_ctime > LEFT_BEHIND_S:
-                    _remove(entry.path)
             os.rmdir(folder)
         self._lose_count(session)
+
+    def tidy(self) -> None:
+        """See ``FrameStore.tidy``."""
+        before = time.time() - LEFT_BEHIND_S
+        with suppress(FileNotFoundError):  # nothing was stored yet
+            for folder in os.scandir(self._root):
+                with suppress(OSError):
+                    old = [one.path for one in os.scandir(folder.path) if _is_left_behind(one, before)]
+                    if sum(map(_remove, old)):
+                        os.rmdir(folder.path)  # goes only where nothing else is in it
 
     def clear(self, session: uuid.UUID) -> None:
         """See ``FrameStore.clear``."""
@@ -244,6 +251,10 @@ class DirectorySpool:
         except (FileNotFoundError, NotADirectoryError):
             return []
         return sorted(found)
+
+
+def _is_left_behind(entry: os.DirEntry[str], before: float) -> bool:
+    return entry.name.endswith(".part") and entry.stat().st_ctime < before
 
 
 def _size_of(waiting: Sequence[Waiting]) -> int:

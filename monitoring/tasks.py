@@ -8,7 +8,7 @@ from celery import shared_task
 
 from exams.breaks import resume_overdue
 from exams.lifecycle import expire_overdue as expire_overdue_sessions
-from monitoring import analysis, mail, presence, queue, replay, retention
+from monitoring import analysis, mail, overdue, presence, queue, replay, retention
 from monitoring.frame_store import Stream
 
 ANALYSIS_LIMIT_S = 180
@@ -73,9 +73,9 @@ def remove_old_evidence() -> None:
 
 @shared_task
 def expire_overdue() -> None:
-    """Let the clock run again where a break is used up, then close sessions whose time is up."""
+    """Let the clock run again where a break is used up, then close sessions whose time is up and not waited for."""
     resume_overdue()
-    expire_overdue_sessions()
+    expire_overdue_sessions(but=overdue.waited_for())
 
 
 @shared_task

@@ -310,8 +310,10 @@ CLAIM_S = env.number("CLAIM_S", default=5, most=300)
 KEEP_DAYS = env.number("KEEP_DAYS", default=365, least=0)
 # For how long it is kept who looked at whose picture; 0: for ever.
 KEEP_ACCESS_DAYS = env.number("KEEP_ACCESS_DAYS", default=365, least=0)
+# For how long after its end a session is waited for whose connection was lost when its time was up; 0: not at all.
+RETURN_MINUTES = env.number("RETURN_MINUTES", default=10, least=0, most=24 * 60)
 FRAME_WAIT_S = env.number("FRAME_WAIT_S", default=10, least=0, most=60)
-# What one candidate may send through sockets: pictures and chunks of sound per second, and twice as many at once.
+# What a session's sockets may send: pictures and chunks of sound per second, and twice as many at once.
 SOCKET_FRAMES_PER_S = env.number("SOCKET_FRAMES_PER_S", default=30, most=1_000_000)
 CAPTURE_FPS = 1.0
 # How long the end of a session waits for its scores to be final; they are told as they stand after that.

@@ -14,7 +14,7 @@ from accounts.addresses import client_address
 from accounts.openapi import describe
 from accounts.permissions import IsAdmin
 from exams.breaks import pause_session, resume_session
-from exams.lifecycle import extend_session, move_session
+from exams.lifecycle import extend_session, move_session, submit_session
 from exams.models import ExamSession, SessionStatus
 from monitoring.api.session_calls import (
     DETAIL_EXAMPLE,
@@ -117,7 +117,8 @@ class SessionEnd(SessionCall):
         answer=SessionResultSerializer,
         gets=RESULT_EXAMPLE,
         says="Submits the session; the last version of each answer is final. Waits a few seconds for what was sent "
-        "last to be analysed; where that takes longer, the scores are those so far and final is false. Candidates are "
+        "last to be analysed; where that takes longer, the scores are those so far and final is false. A session whose "
+        "time is up has expired when it was. Candidates are "
         "told the scores as the exam's settings allow.",
     )
     def post(self, request: Request, pk: UUID) -> Response:
@@ -126,7 +127,7 @@ class SessionEnd(SessionCall):
 
     def _submit(self, session: ExamSession) -> Any:
         staff = self.viewer.is_staff_of(session)
-        session = move_session(session=session, to=SessionStatus.SUBMITTED, by=self.user)
+        session = submit_session(session=session, by=self.user)
         final = wait_until_closed(session.pk)
         told = EVERYTHING if staff else told_to_candidate(session)
         shown = self.get_queryset().get(pk=session.pk)

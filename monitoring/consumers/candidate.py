@@ -21,13 +21,13 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.errors import Refused
-from exams.models import ExamSession
+from exams.models import ExamSession, SessionStatus
 from monitoring import intake, notify, presence, resume, services, wire
 from monitoring.consumers import access, admission, away, reading
 from monitoring.consumers.access import Grounds
 from monitoring.consumers.admission import Admission, TurnedAway
 from monitoring.consumers.away import AWAY
-from monitoring.consumers.budget import Budget, budget_of, failures_of
+from monitoring.consumers.budget import Budget, budget_of_session, failures_of
 from monitoring.consumers.hall import View, hall, look
 from monitoring.frame_store import StoredFrame, Stream
 from monitoring.lane import Item, Stored, in_thread, lane
@@ -51,6 +51,7 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
     grounds: Grounds
     status = ""
     started_at: datetime | None = None
+    deadline_at: datetime | None = None
     language = "en"
     generation = 0
     load = 0
@@ -89,8 +90,8 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
         session, self.language, self.grounds = admitted.session, admitted.language, admitted.grounds
         self.generation, self.highest = admitted.generation, dict(admitted.highest)
         translation.activate(self.language)  # for this socket's own task, in which all its messages are handled
-        self.status, self.started_at = session.status, session.started_at
-        self.budget: Budget = budget_of(str(admitted.user.pk))
+        self._stand(session)
+        self.budget: Budget = budget_of_session(str(session.pk), str(admitted.user.pk))
         self.numbers = iter(range(0))
         self.heard_at = time.monotonic()
         self.entered = True
@@ -178,7 +179,7 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
             intake.check_state(self.status, self.started_at)
             if seq is None:
                 seq = await self._next_number()
-            intake.check_numbers(self.started_at, seq, captured_at)
+            intake.check_numbers(self.started_at, seq, captured_at, until=self.deadline_at)
             known = not self._is_new(sent.stream, seq) and await self._is_known(sent.stream, seq)
         except Refused as refused:
             await self._refuse(refused.code, str(refused), sent.stream, sent.seq)
@@ -299,10 +300,10 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
                 await self._take_note(known)
 
     async def _take_note(self, view: View) -> None:
-        changed = view.status != self.status
-        self.status, self.started_at = view.status, view.started_at
+        changed = (view.status, view.deadline_at) != (self.status, self.deadline_at)
+        self._stand(view)
         if changed:  # nobody told us
-            await self._say(wire.Status(session=view.status))
+            await self._say(wire.Status(view.status, left_s=_left_s(view), deadline_at=view.deadline_at))
         if view.load is not None and view.load != self.load:
             self.load = view.load
             await self._say(wire.Health(load=view.load))
@@ -318,7 +319,10 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
             logger.warning("Session %s could not be looked up", self.session_id, exc_info=True)
             return
         if view is not None:
-            self.status, self.started_at = view.status, view.started_at
+            self._stand(view)
+
+    def _stand(self, session: ExamSession | View) -> None:
+        self.status, self.started_at, self.deadline_at = session.status, session.started_at, session.deadline_at
 
     async def _claim(self) -> None:
         message = {"type": "wire.takeover", "owner": self.channel_name, "generation": self.generation}
@@ -386,6 +390,12 @@ class CandidateConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]  # channe
             await work
         except Exception:
             logger.exception("A message of session %s could not be answered", self.session_id)
+
+
+def _left_s(view: View) -> float | None:
+    if view.status != SessionStatus.ACTIVE or view.deadline_at is None:
+        return None
+    return max(0.0, view.deadline_at.timestamp() - time.time())
 
 
 def _take_events(session_id: uuid.UUID, reports: list[services.Report]) -> None:

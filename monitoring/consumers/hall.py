@@ -33,6 +33,7 @@ class View:
 
     status: str
     started_at: datetime | None
+    deadline_at: datetime | None
     user_is_active: bool
     password: str
     """By what one knows whether it has been changed: ``access.digest_of``."""
@@ -119,11 +120,11 @@ def look(session_ids: Iterable[uuid.UUID], busy: Iterable[uuid.UUID] = ()) -> Ma
     views = {}
     for start in range(0, len(ids), AT_ONCE):
         rows = ExamSession.objects.filter(pk__in=ids[start : start + AT_ONCE]).order_by()
-        for pk, status, started_at, is_active, password in rows.values_list(
-            "pk", "status", "started_at", "candidate__user__is_active", "candidate__user__password"
+        for pk, status, started_at, deadline_at, is_active, password in rows.values_list(
+            "pk", "status", "started_at", "deadline_at", "candidate__user__is_active", "candidate__user__password"
         ):
             load = loads[pk].load if pk in loads else None
-            views[pk] = View(status, started_at, is_active, digest_of(password), load)
+            views[pk] = View(status, started_at, deadline_at, is_active, digest_of(password), load)
     return views
 
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
+from django.utils import timezone
+
 from accounts.consents import current_text, give_consent
 from accounts.models import Candidate, ConsentText, Role, User
 from accounts.services import ensure_candidate, ensure_user
@@ -47,9 +49,14 @@ def make_exam(owner: User | None = None, **fields: Any) -> Exam:
 def make_session(
     exam: Exam | None = None, candidate: Candidate | None = None, *, ended_after_s: float | None = None
 ) -> ExamSession:
-    """Make an active, watched session that began at START; ended after so many seconds if asked for."""
+    """Make an active, watched session that began at START; ended after so many seconds if asked for.
+
+    Its time is not up yet, so that what is sent to it now counts.
+    """
     session = create_session(exam=exam or make_exam(), candidate=candidate or make_candidate(), created_at=START)
     session = move_session(session=session, to=SessionStatus.ACTIVE, at=START)
+    session.deadline_at = timezone.now() + timedelta(hours=1)
+    session.save(update_fields=["deadline_at"])
     services.open_monitor(session=session)
     if ended_after_s is not None:
         end_session(session, ended_after_s)

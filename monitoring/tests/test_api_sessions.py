@@ -324,6 +324,7 @@ def test_a_session_tells_clock_arrangements_rules_and_messages(exam, candidate):
 
 def test_a_summary_counts_and_sums_up(exam, candidate, teacher):
     session = make_session(exam, candidate)
+    ExamSession.objects.update(deadline_at=START + timedelta(seconds=4500))
     watch(session, *[facts(at, faces=0, objects={}) for at in range(10)])
     for name in ("TAB_SWITCH", "COPY", "COPY"):
         services.record_event(session_id=session.pk, event_type=name, source="browser", occurred_at=START)

@@ -1,8 +1,12 @@
 """The candidate page where signing in, time or the list of what was noted goes another way than usual."""
 
+import json
 import re
 import secrets
+import time
+import urllib.request
 from contextlib import closing
+from itertools import pairwise
 
 import pytest
 
@@ -47,6 +51,19 @@ session = create_session(exam=exam, candidate=ensure_user(email=emails[0], role=
 session = move_session(session=session, to=SessionStatus.ACTIVE, at=began)
 services.open_monitor(session=session)
 print(session.pk)
+"""
+DEADLINE = """
+import django, sys; django.setup()
+from datetime import timedelta
+from django.utils import timezone
+from accounts.tokens import issue_tokens
+from exams.authoring import add_problem
+from exams.models import ExamSession
+found = ExamSession.objects.filter(pk=sys.argv[1])
+found.update(deadline_at=timezone.now() + timedelta(seconds=float(sys.argv[2])))
+session = found.get()
+add_problem(exam=session.exam, title="Sum", statement="Add them up.", points=5)
+print(session.deadline_at.timestamp(), issue_tokens(user=session.exam.owner).access)
 """
 LOSE_REFRESH = """async () => {
   const right = globalThis.fetch;
@@ -163,6 +180,26 @@ def lose_the_sign_in(candidate):
     candidate.page.wait_for_selector("[data-step=signin]")
 
 
+def captured(server, seat):
+    """Return when the pictures that were examined were taken, in seconds since 1970."""
+    own = seat["session"].replace("-", "")
+    return sorted(
+        at
+        for (at,) in server.ask(
+            "SELECT (julianday(captured_at) - 2440587.5) * 86400 FROM monitoring_observation "
+            f"WHERE replace(session_id, '-', '') = '{own}' AND stream = 'frame'"
+        )
+    )
+
+
+def call(server, path, token, **sent):
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    address = f"http://127.0.0.1:{server.port}/api/v1/{path}"
+    request = urllib.request.Request(address, json.dumps(sent).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
+        return json.load(answer)
+
+
 def pictures(server, seat):
     own = seat["session"].replace("-", "")
     query = (
@@ -201,6 +238,32 @@ def test_once_it_is_being_handed_in_there_is_no_way_back(candidate, seat):
     assert candidate.page.is_visible("#finish")
     held[0].continue_()
     candidate.page.wait_for_selector("[data-step=outcome]", timeout=60_000)
+
+
+def test_who_is_offline_when_time_is_up_loses_nothing_and_gets_the_time_back(server, candidate, seat):
+    deadline, token = server.python(DEADLINE, seat["session"], 40).split()
+    sit_down(candidate, seat)
+    candidate.write("# on the line")
+    candidate.hand_in(1)
+    candidate.go_offline()
+    candidate.wait_for_line("offline")
+    candidate.page.wait_for_selector("#paused-title:has-text('Time is up')", timeout=60_000)
+    assert candidate.page.evaluate("document.getElementById('desk').inert")
+    time.sleep(35)  # the server has looked which sessions are overdue
+    before = len(captured(server, seat))
+    candidate.come_back()
+    candidate.wait_for_line("online")
+    wait_until(lambda: captured(server, seat)[-1] > float(deadline) - 3, 30)
+    times = captured(server, seat)
+    assert len(times) > before + 10 and times[-1] < float(deadline) + 1
+    assert max(later - earlier for earlier, later in pairwise(times)) < 3
+    call(server, f"sessions/{seat['session']}/extend", token, lost_time=True)
+    candidate.page.wait_for_selector("#paused", state="hidden")
+    wait_until(lambda: captured(server, seat)[-1] > float(deadline) + 30, 30)
+    candidate.write(" and on")
+    candidate.hand_in(2)
+    candidate.finish()
+    assert candidate.page.text_content("#outcome-title") == "Your exam is handed in"
 
 
 def test_somebody_else_who_signs_in_does_not_sit_on_in_it(server, candidate, seat):

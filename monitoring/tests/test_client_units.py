@@ -29,7 +29,7 @@ LINE = """async () => {
   const call = async (items, at) => {
     told.calls.push(items.map(({ seq }) => seq));
     const why = items.map((item) => server.takes(item, at)).find(Boolean);
-    if (why) throw new HttpError(why === "queue_full" ? 429 : why === "server_error" ? 500 : 400, why, "words");
+    if (why) throw new HttpError({ queue_full: 429, server_error: 500, wrong_state: 409 }[why] ?? 400, why, "words");
     return {};
   };
   const calls = { media: (item, at) => call([item], at), events: (items) => call(items) };
@@ -116,6 +116,30 @@ def test_a_full_queue_of_sound_stops_no_picture(page, way):
     assert (frames, events, sounds) == (0, 0, 30)
     assert tries < 200  # 132 of them are taken; more refusals would look like a flood
     assert after == [0, 0, 0]
+
+
+NOT_BEGUN = """
+  server.takes = () => "wrong_state";
+  let tries = 0;
+  for (let step = 0; step < 300; step += 1) {
+    own.ms += 200;
+    if (step % 5 === 0) add("event");
+    tries += (await GO()).length;
+  }
+  server.takes = () => "";
+  delivery.release();
+  for (let step = 0; step < 300; step += 1) {
+    own.ms += 200;
+    await GO();
+  }
+  return [tries, outbox.length, outbox.counts.lost];"""
+
+
+@pytest.mark.parametrize("way", ["bySocket", "byCalls"])
+def test_what_comes_before_the_beginning_is_tried_now_and_then_and_arrives_later(page, way):
+    tries, *after = on_line(page, NOT_BEGUN.replace("GO", way))
+    assert 6 <= tries <= 7 * 16  # every ten seconds no more than goes at once; more would look like a flood
+    assert after == [0, 0]
 
 
 # --- what is given up -------------------------------------------------------------------------------------------------

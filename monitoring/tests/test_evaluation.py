@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from exams.kinds import Kind
+from exams.policy import Policy
 from monitoring.evaluation import hearing, questions, stretches
 from monitoring.evaluation.figures import FEWEST, Answer, Rate, calibration_error, figures_of
-from monitoring.evaluation.labels import LabelError, read_samples
+from monitoring.evaluation.labels import LabelError, Sample, read_samples
 from monitoring.evaluation.looking import Span
+from monitoring.evaluation.run import evaluate
 from monitoring.evaluation.stretches import SpanFigures, expected_of
 from vision.types import Turn
 
@@ -233,3 +235,10 @@ def test_one_speaker_is_matched_to_one_other_only():
 def test_many_voices_are_matched_in_no_time():
     steps = np.eye(15, dtype=int)
     assert hearing._best_match(steps[:8], steps) == 8.0
+
+
+def test_one_damaged_sound_is_told_and_ends_nothing(tmp_path):
+    (tmp_path / "bad.wav").write_bytes(b"RIFF no sound at all")
+    sample = Sample("bad.wav", tmp_path / "bad.wav", "audio", {"speech": True, "speaker": "ada"})
+    run = evaluate([sample], policy=Policy(), done=lambda _name: None)
+    assert [told.partition(":")[0] for told in run.unread] == ["bad.wav"]

@@ -48,6 +48,23 @@ def fill(store):
     raise AssertionError("it never became full")
 
 
+def test_what_a_process_died_over_goes_and_what_another_is_writing_stays(tmp_path, monkeypatch):
+    store = DirectorySpool(tmp_path, 20)
+    store.tidy()  # of nothing
+    store.put(SESSION, frame(1))
+    (tmp_path / "readme").write_text("none of ours")
+    own, other = tmp_path / str(SESSION), tmp_path / str(uuid.uuid4())
+    other.mkdir()
+    for folder in (own, other):
+        (folder / ".dead.part").write_bytes(b"half a picture")
+    monkeypatch.setattr("monitoring.spool.LEFT_BEHIND_S", 3600.0)
+    store.tidy()
+    assert len(list(tmp_path.rglob("*.part"))) == 2
+    monkeypatch.setattr("monitoring.spool.LEFT_BEHIND_S", -1.0)
+    store.tidy()
+    assert (list(tmp_path.rglob("*.part")), other.exists(), store.numbers(SESSION)) == ([], False, [1])
+
+
 def test_a_full_disk_is_told_and_keeps_what_was_stored(small_disk):
     store = DirectorySpool(small_disk, 500)
     stored, failure = fill(store)

@@ -5,10 +5,10 @@ import json
 import os
 import time
 import urllib.request
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 import pytest
-from websockets.exceptions import InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from monitoring import wire
@@ -58,6 +58,24 @@ OWNER = """
 import django, sys; django.setup()
 from exams.models import ExamSession
 print(ExamSession.objects.get(pk=sys.argv[1]).candidate.user_id)
+"""
+
+
+SECOND = """
+import django, sys; django.setup()
+from datetime import timedelta
+from django.utils import timezone
+from exams.lifecycle import move_session
+from exams.models import ExamSession, SessionStatus
+from exams.services import create_session
+from monitoring import services
+from monitoring.tests.factories import make_exam
+candidate = ExamSession.objects.get(pk=sys.argv[1]).candidate
+began = timezone.now() - timedelta(minutes=5)
+session = create_session(exam=make_exam(), candidate=candidate, created_at=began)
+session = move_session(session=session, to=SessionStatus.ACTIVE, at=began)
+services.open_monitor(session=session)
+print(session.pk, sys.argv[2])
 """
 
 
@@ -140,6 +158,25 @@ def test_a_large_picture_is_taken_in_whatever_order_its_fields_come(sitting, ser
         client.next("hello")
         client.send(**{name: told[name] for name in order})
         assert client.answer() == {"type": "ack", "stream": "frame", "seq": 3}
+
+
+# --- what is too much -------------------------------------------------------------------------------------------------
+
+
+def test_a_flood_in_one_session_leaves_room_for_another_of_the_same_user(sitting, server):
+    other = Sitting(server, server.python(SECOND, sitting.id, sitting.token))
+    with sitting.socket() as flooded, other.socket() as calm:
+        flooded.next("hello")
+        calm.next("hello")
+        with suppress(ConnectionClosed):  # it is closed while we go on
+            for _ in range(10_000):
+                flooded.socket.send("{")
+        assert flooded.rest()[1] == 4429
+        calm.picture(1, server.picture)
+        assert calm.answer() == {"type": "ack", "stream": "frame", "seq": 1}
+        for _ in range(10):
+            calm.socket.send("{")
+            assert calm.answer()["code"] == "bad_json"
 
 
 # --- how long the right to a socket lasts -----------------------------------------------------------------------------

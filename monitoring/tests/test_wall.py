@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from exams.lifecycle import move_session
-from exams.models import SessionStatus
+from exams.models import ExamSession, SessionStatus
 from monitoring import wall, wire
 from monitoring.models import Assessment, SessionMonitor, SuspiciousActivity
 from monitoring.services import record_event
@@ -81,6 +81,7 @@ def test_it_shows_who_is_there(seen_s, gone_s, connected):
 
 def test_it_tells_until_when_the_clock_runs_and_since_when_it_rests():
     session, at = make_session(), START + timedelta(minutes=20)
+    ExamSession.objects.update(deadline_at=START + timedelta(minutes=60))
     row = wall.open_rows(session.exam_id)[0]
     assert (row.deadline, row.paused_at) == (START + timedelta(minutes=60), None)
     move_session(session=session, to=SessionStatus.PAUSED, at=at)

@@ -37,6 +37,7 @@ export class Sitting {
   greeted = false;
   stopped = false;
   over = false;
+  isUp = false;
   isEnded = false;
 
   /** @param {import("./api.js").Api} api @param {object} session as `GET sessions/{id}` tells it */
@@ -175,12 +176,22 @@ export class Sitting {
     this.clock.learn(session.time.left_s, paused);
     if (this.isLeft) return;
     if (this.greeted && gained > LEAST_GAIN_S) say(text("more_time", { minutes: Math.round(gained / 60) }));
-    this.desk.allow(!paused);
+    const isUp = !paused && session.time.left_s === 0;
+    this.desk.allow(!paused && !isUp);
     for (const { text: says, sent_at: time } of session.messages ?? []) {
       this.#message({ text: says, time }, { isNew: this.greeted });
     }
     this.greeted = true;
-    this.#showPause(paused, before);
+    if (isUp) this.#showTimeUp();
+    else this.#showPause(paused, before);
+    if (this.isUp && !isUp) this.#askEvery(ASK_MS);
+    this.isUp = isUp;
+  }
+
+  #showTimeUp() {
+    at("exam-pause").hidden = true;
+    this.#cover({ title: text("time_up"), says: text("time_up_waits"), button: "" }, { focus: !this.isUp });
+    this.isUp = true;
   }
 
   #showPause(paused, before) {
@@ -255,6 +266,7 @@ export class Sitting {
   async #timeIsUp() {
     this.desk.allow(false);
     announce(text("time_up"));
+    this.#showTimeUp();
     await this.ask();
     if (!this.isEnded) this.#askEvery(ASK_AT_END_MS);
   }
@@ -301,7 +313,7 @@ export async function askToBegin(api, session, exam) {
   const { allowed_s: allowed, left_s: left } = session.time;
   const breaks = Math.round(session.time.break_left_s / 60);
   const time = running && left !== null
-    ? text("time_warning", { minutes: Math.ceil(left / 60) })
+    ? text(left === 0 ? "time_up" : "time_warning", { minutes: Math.ceil(left / 60) })
     : text("your_time", { minutes: Math.round(allowed / 60) });
   const lines = [time, breaks ? text("break_time", { minutes: breaks }) : ""];
   at("ready-time").textContent = lines.filter(Boolean).join(" ");

@@ -43,6 +43,11 @@ export class Desk {
     at("editor-submit").disabled = at("editor-language").disabled = !isOpen;
   }
 
+  /** Whether the candidate may write and hand in. */
+  get isOpen() {
+    return this.#isOpen;
+  }
+
   /** Return each problem with how its answer stands, in words. @returns {string[]} */
   summary() {
     return this.problems.map(({ number, title }) => {
@@ -150,7 +155,7 @@ export function askToFinish(api, desk, { stop, goOn }) {
     at("finish-no").onclick = () => dialog.close();
     at("finish-yes").onclick = () =>
       busy(dialog, async () => {
-        await desk.answers.sendAll();
+        if (desk.isOpen) await desk.answers.sendAll();
         at("finish-no").disabled = true;
         try {
           await stop();

@@ -49,14 +49,17 @@ export class Delivery {
     this.restUntil = Math.max(this.restUntil, this.clock.steady() + ms);
   }
 
-  /** Let pictures and sound wait until the session goes on, or until it is worth another try. */
-  hold() {
-    for (const stream of MEDIA) this.#holdStream(stream, HOLD_MS);
+  /**
+   * Let pictures and sound wait until the session goes on, or until it is worth another try.
+   * @param {string} [stream] what was refused; events are taken during a pause too, but not before the beginning
+   */
+  hold(stream = "frame") {
+    for (const one of stream === "event" ? STREAMS : MEDIA) this.#holdStream(one, HOLD_MS);
   }
 
   /** The session goes on. */
   release() {
-    for (const stream of MEDIA) this.heldUntil[stream] = 0;
+    for (const stream of STREAMS) this.heldUntil[stream] = 0;
   }
 
   /**
@@ -96,7 +99,7 @@ export class Delivery {
    */
   failed({ code, detail = "", stream, seq }) {
     if (PASSING.has(code)) this.rest();
-    if (code === "wrong_state") this.hold();
+    if (code === "wrong_state") this.hold(stream);
     if (stream === undefined || seq === undefined) return;
     if (code === "queue_full") this.#full(stream);
     if (this.#passes(code, stream, seq)) this.outbox.again(stream, seq, { later: isOfTheItem(code) });
@@ -157,7 +160,7 @@ export class Delivery {
     const ms = Math.max(REST_MS, retryAfter * 1000);
     if (code === "queue_full") this.#full(items[0].stream, ms);
     else if (status === 429) this.rest(ms);
-    else if (code === "wrong_state") this.hold();
+    else if (code === "wrong_state") this.hold(items[0].stream);
     if (status !== 429) throw error instanceof HttpError ? error : new HttpError(0, "unreachable", String(error));
   }
 

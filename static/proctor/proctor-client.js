@@ -48,6 +48,8 @@ export class ProctorClient extends EventTarget {
   #reached = 0;
   #due = { stats: 0, alive: 0 };
   #sentAt = 0;
+  /** When the time is up, by the steady clock, as far as the server told. */
+  #endsAt = Infinity;
   #asksSignIn = false;
   #isTakenOver = false;
   #toldProblems = new Set();
@@ -252,6 +254,7 @@ export class ProctorClient extends EventTarget {
 
   #beat() {
     const now = this.clock.steady();
+    this.#decideRunning(now);
     this.gaps.beat(this.watching.running);
     this.connection.beat();
     if (!this.stopping && this.connection.state !== "closed") {
@@ -309,9 +312,9 @@ export class ProctorClient extends EventTarget {
     if (message.type === "hello") {
       this.outbox.raise(message.resume_from);
       this.#usePolicy(message.policy ?? {});
-      this.#learnStatus(message.status);
+      this.#learnStatus(message.status, message.left_s);
     }
-    if (message.type === "status") this.#learnStatus(message.session);
+    if (message.type === "status") this.#learnStatus(message.session, message.left_s ?? message.time?.left_s);
     if (message.type === "health") this.#slow(message.load);
     if (TOLD_ON.has(message.type)) this.#dispatch(message.type, message);
   }
@@ -324,10 +327,19 @@ export class ProctorClient extends EventTarget {
     this.watching.wantsSound = sound !== false;
   }
 
-  #learnStatus(status) {
+  #learnStatus(status, leftS = undefined) {
+    const now = this.clock.steady();
     this.status = status;
-    this.watching.running = status === "active";
+    // How long a pause lasts nobody knows; what is left after it is told again.
+    if (status !== "active" || leftS === null) this.#endsAt = Infinity;
+    else if (leftS !== undefined) this.#endsAt = now + leftS * 1000;
+    this.#decideRunning(now);
     if (status === "active") this.delivery.release();
+  }
+
+  /** Nobody is watched while the session stands still, nor once the time is up: then only what waits is sent. */
+  #decideRunning(now) {
+    this.watching.running = (this.status ?? "active") === "active" && now < this.#endsAt;
   }
 
   #slow(load) {
