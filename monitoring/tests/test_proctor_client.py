@@ -327,6 +327,7 @@ def test_without_a_good_token_everything_is_kept_until_there_is_one(page, sittin
     page.evaluate("globalThis.token = 'old'")
     page.evaluate(BEGIN.replace("() => token", "() => globalThis.token"), begun(sitting))
     wait_for(page, "told.filter(({ name, state }) => name === 'state' && state === 'connecting').length >= 5", 60)
+    wait_for(page, "client.stats.waiting >= 12")
     assert codes(page) == ["sign_in"]
     assert page.evaluate("client.state !== 'closed' && client.stream.active")
     page.evaluate("token => { globalThis.token = token; client.reconnect(); }", sitting.token)

@@ -27,19 +27,44 @@ def media_folder() -> Path:
     return Path(folder)
 
 
-def labelled(sense: str, at_most: int = 40, **wanted: object) -> list[tuple[np.ndarray, dict]]:
-    """Return up to so many pictures of one sense whose labels are as wanted, each with its labels."""
+def rows() -> list[dict]:
+    """Return every row of the labels, or skip the test."""
+    return [json.loads(line) for line in (media_folder() / "labels.jsonl").read_text().splitlines()]
+
+
+def labelled(
+    sense: str, at_most: int = 40, *, condition: str | None = None, **wanted: object
+) -> list[tuple[np.ndarray, dict]]:
+    """Return up to so many pictures of one sense whose labels, and a condition, are as wanted, each with its labels."""
     folder = media_folder()
-    rows = [json.loads(line) for line in (folder / "labels.jsonl").read_text().splitlines()]
     chosen = [
         row
-        for row in rows
+        for row in rows()
         if row["kind"] == "image"
         and row["sense"] == sense
         and "low_res" not in row["conditions"]
+        and (condition is None or condition in row["conditions"])
         and all(row["labels"].get(name) == value for name, value in wanted.items())
     ][:at_most]
     return [(downscale(decode_picture((folder / row["file"]).read_bytes())), row["labels"]) for row in chosen]
+
+
+def labelled_sounds(at_most: int, **wanted: object) -> list[tuple[np.ndarray, dict]]:
+    """Return up to so many sounds whose labels are as wanted, 16 kHz, each with its labels."""
+    import av
+
+    from vision.recorded_sound import read_sounds
+
+    chosen = [
+        row
+        for row in rows()
+        if row["kind"] == "audio" and all(row["labels"].get(name) == value for name, value in wanted.items())
+    ][:at_most]
+    found = []
+    for row in chosen:
+        with av.open(str(media_folder() / row["file"])) as file:
+            found.append((np.concatenate([item.samples for item in read_sounds(file, 0.0)]), row["labels"]))
+    return found
 
 
 def two_men() -> np.ndarray:
