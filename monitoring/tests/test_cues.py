@@ -1,11 +1,13 @@
 """Facts → yes, no, unknown."""
 
+from dataclasses import replace
+
 import pytest
 
 from exams.policy import Policy, parse_policy
 from monitoring.cues import examined_senses, read_cues
 from monitoring.tests.factories import facts
-from vision.types import Condition, Detection, Eyes, Face, Head, Likeness, Observation, Sense
+from vision.types import Condition, Detection, Eyes, Face, Head, Lids, Likeness, Observation, Sense
 
 POLICY = Policy()
 
@@ -158,3 +160,13 @@ def test_a_face_that_hung_there_for_long_is_a_poster_and_counts_for_nobody():
     )
     patient = parse_policy({"thresholds": {"poster_s": 60}})
     assert read_cues(Observation(0, 0.0, faces=(candidate, poster)), patient)["MULTIPLE_FACES"].value is True
+
+
+@pytest.mark.parametrize(
+    ("lids", "expected"),
+    [(None, False), (Lids(0.3, 0.3), False), (Lids(0.3, 0.1), True)],
+    ids=["not seen", "glare", "one shut"],
+)
+def test_open_eyes_without_a_gaze_were_not_examined(lids, expected):
+    seen = replace(facts(0), eyes=None, lids=lids)
+    assert (Sense.EYES in examined_senses(seen)) is expected

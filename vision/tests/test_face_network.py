@@ -4,6 +4,7 @@ import dlib
 import numpy as np
 import pytest
 
+from vision import loading
 from vision.demo import package_picture
 from vision.face_network import SIDE, FaceNetwork
 from vision.loading import face_embedder_file
@@ -31,3 +32,18 @@ def test_it_refuses_weights_that_are_damaged(tmp_path, cut):
     path.write_bytes(face_embedder_file().read_bytes()[:cut])
     with pytest.raises(ValueError, match=r"network|buffer"):
         FaceNetwork(path)
+
+
+def test_weights_that_cannot_be_loaded_are_tried_and_told_once_and_nobody_is_compared(tmp_path, monkeypatch, caplog):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / loading.FACE_EMBEDDER).write_bytes(face_embedder_file().read_bytes()[:1000])
+    monkeypatch.setattr(loading, "_file_in", lambda _package, name: tmp_path / name)
+    monkeypatch.setattr(loading, "_unloadable", {})
+    own = loading.Models()
+    for _ in range(3):
+        with pytest.raises(loading.ModelError):
+            _ = own.face_embedder
+    assert caplog.text.count("cannot be loaded") == 1
+    told = loading.identity_availability()
+    assert (told.available, told.reason) == (False, f"The weights {loading.FACE_EMBEDDER} cannot be loaded.")

