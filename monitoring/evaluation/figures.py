@@ -107,6 +107,22 @@ def figures_of(answers: Sequence[Answer]) -> Figures:
     )
 
 
+def reliability(answers: Iterable[Answer]) -> list[tuple[float, Rate]]:
+    """Return for each tenth of confidence the mean confidence of the yeses in it, and how many of them were right.
+
+    The reliability diagram of DeGroot and Fienberg (1983), as numbers; tenths without a yes are left out.
+    """
+    bins: list[list[Answer]] = [[] for _ in range(BINS)]
+    for one in answers:
+        if one.said:
+            bins[min(int(one.confidence * BINS), BINS - 1)].append(one)
+    return [
+        (sum(one.confidence for one in among) / len(among), Rate(sum(one.truth for one in among), len(among)))
+        for among in bins
+        if among
+    ]
+
+
 def calibration_error(pairs: Iterable[tuple[float, bool]]) -> float | None:
     """Return by how much confidence and truth differ on average (expected calibration error, Naeini et al. 2015).
 

@@ -116,6 +116,16 @@ def listen_to(path: Path, policy: Policy) -> Listened:
     return _listen(read_sounds(av.open(str(path)), 0.0), policy)
 
 
+def listen(sound: np.ndarray, policy: Policy) -> Listened:
+    """Listen to samples at 16 kHz as to a session's sound."""
+    return _listen(_chunks(sound), policy)
+
+
+def beginning(path: Path, seconds: float) -> np.ndarray:
+    """Return so many seconds of a file, 16 kHz, or what there is of it; nothing of one that cannot be read."""
+    return _beginning(path, round(seconds * RATE))
+
+
 def second_voice(samples: Sequence[Sample], policy: Policy) -> list[Answer]:
     """Put clips of labelled speakers together, of two people and of one, and say whether a second voice was heard."""
     spoken = [sample for sample in samples if sample.media == "audio" and "speaker" in sample.labels]

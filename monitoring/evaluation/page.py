@@ -37,7 +37,12 @@ def write_page(path: Path, card: Mapping[str, Any], runs: Mapping[str, Run], sam
     by_name = {sample.name: sample for sample in samples}
     thumbnails: dict[str, str] = {}
     sections = [
-        (RUN_NAMES[name], list(tables_of(card["runs"][name])), list(_shown(run, by_name, thumbnails)))
+        {
+            "name": RUN_NAMES[name],
+            "tables": list(tables_of(card["runs"][name])),
+            "mistakes": list(_shown(run, by_name, thumbnails)),
+            "unheard": list(_without_pictures(run)),
+        }
         for name, run in runs.items()
     ]
     path.write_text(render_to_string(TEMPLATE, {"card": card, "sections": sections}), encoding="utf-8")
@@ -57,16 +62,33 @@ def _shown(run: Run, by_name: Mapping[str, Sample], thumbnails: dict[str, str]) 
         }
 
 
+def _without_pictures(run: Run) -> Iterator[tuple[str, str, Sequence[str]]]:
+    """Yield what went wrong with recordings and sounds, which no small picture shows: kind, what, and where."""
+    for figures in (run.clips, run.exams):
+        for kind, one in sorted(figures.items()):
+            for what, where in (("missed", one.missed), ("false alarm", one.false)):
+                if where:
+                    yield kind, what, where
+    for answers in (run.sounds, run.composed):
+        for kind, said in sorted(answers.items()):
+            for what, wrong in _wrong(said):
+                yield kind, what, [one.sample for one in wrong]
+
+
+def _wrong(answers: Sequence[Answer]) -> Iterator[tuple[str, list[Answer]]]:
+    for what, wrong in (
+        ("false alarm", [one for one in answers if one.said and not one.truth]),
+        ("missed", [one for one in answers if one.said is False and one.truth]),
+        ("not examined", [one for one in answers if one.said is None]),
+    ):
+        if wrong:
+            yield what, wrong
+
+
 def _mistakes(run: Run) -> Iterator[Mistakes]:
     for question in QUESTIONS:
-        answers = run.answers.get(question.name, [])
-        for what, wrong in (
-            ("false alarm", [one for one in answers if one.said and not one.truth]),
-            ("missed", [one for one in answers if one.said is False and one.truth]),
-            ("not examined", [one for one in answers if one.said is None]),
-        ):
-            if wrong:
-                yield Mistakes(question.name, what, wrong)
+        for what, wrong in _wrong(run.answers.get(question.name, [])):
+            yield Mistakes(question.name, what, wrong)
     miscounted = [one for one in run.counts if one.said is False]
     if miscounted:
         yield Mistakes(COUNTING, "miscounted", miscounted)

@@ -26,6 +26,9 @@ LIKENESS: Row = (
 )
 GAPS: Row = ("condition", "kind", "what", "there", "in the rest", "worse by", "why")
 MEASURES = {"recall": "recall", "false_alarms": "false alarms", "not_examined": "not examined", "missed": "missed"}
+TARGETS: Row = ("what", "one library's call", "to reach", "here", "")
+TARGETS_NOTE = f"Reached where the 95 % interval reaches it; of fewer than {FEWEST} nothing is claimed."
+RELIABILITY: Row = ("confidence, on average", "yeses", "of them right")
 SPANS: Row = ("kind", "clips", "staged", "hit", "false alarms", "in hours", "an hour")
 
 
@@ -51,17 +54,15 @@ def as_markdown(card: Data) -> str:
 
 def tables_of(run: Data) -> Iterator[Table]:
     """Yield the parts of the card that tell of one run."""
-    if run["pictures"] or run["counting"]["exact"]["n"]:
-        yield Table("Pictures", PICTURES, [_picture(row) for row in run["pictures"]], " ".join(_notes(run)))
-    if run["conditions"]:
-        rows = [(row["condition"], *_picture(row)) for row in run["conditions"]]
-        yield Table("Pictures by condition", ("condition", *PICTURES), rows)
-    if run.get("gaps"):
-        # Of too few nothing is claimed, not even a gap.
-        worse = [_gap(row) for row in run["gaps"] if TOO_FEW not in row["why"]]
-        yield Table("Conditions that fare worse than the rest", GAPS, worse, _gaps_note(run["gaps"]))
-    if run["sounds"] or run["diarization"]["recordings"]:
-        yield Table("Sounds", PICTURES, [_picture(row) for row in run["sounds"]], " ".join(_sound_notes(run)))
+    wanted = [row for row in run.get("targets", ()) if row["found"] is not None]
+    if wanted:
+        yield Table("What is to be reached", TARGETS, [_target(row) for row in wanted], TARGETS_NOTE)
+    yield from _picture_tables(run)
+    yield from _sound_tables(run)
+    if run.get("composed"):
+        yield Table("Spoilt on purpose (composed)", PICTURES, [_picture(row) for row in run["composed"]])
+    if run.get("reliability"):
+        yield Table("How sure, and how often right", RELIABILITY, [_reliable(row) for row in run["reliability"]])
     told = run.get("identity")
     if told and told["rows"]:
         yield Table("Same person or not", LIKENESS, [_likeness(row) for row in told["rows"]], _likeness_note(told))
@@ -70,6 +71,28 @@ def tables_of(run: Data) -> Iterator[Table]:
     for part, title in (("clips", "Recordings"), ("exams", "Whole exams")):
         if run[part]:
             yield Table(title, SPANS, [_span(row) for row in run[part]])
+
+
+def _picture_tables(run: Data) -> Iterator[Table]:
+    if run["pictures"] or run["counting"]["exact"]["n"]:
+        yield Table("Pictures", PICTURES, [_picture(row) for row in run["pictures"]], " ".join(_notes(run)))
+    if run["conditions"]:
+        yield _by_condition("Pictures by condition", run["conditions"])
+    if run.get("gaps"):
+        # Of too few nothing is claimed, not even a gap.
+        worse = [_gap(row) for row in run["gaps"] if TOO_FEW not in row["why"]]
+        yield Table("Conditions that fare worse than the rest", GAPS, worse, _gaps_note(run["gaps"]))
+
+
+def _sound_tables(run: Data) -> Iterator[Table]:
+    if run["sounds"] or run["diarization"]["recordings"]:
+        yield Table("Sounds", PICTURES, [_picture(row) for row in run["sounds"]], " ".join(_sound_notes(run)))
+    if run.get("sound_conditions"):
+        yield _by_condition("Sounds by condition", run["sound_conditions"])
+
+
+def _by_condition(title: str, rows: Sequence[Data]) -> Table:
+    return Table(title, ("condition", *PICTURES), [(row["condition"], *_picture(row)) for row in rows])
 
 
 def _document(card: Data, drawn: Callable[[Row, Sequence[Row]], str], heading: str) -> str:
@@ -147,6 +170,19 @@ def _likeness_note(told: Data) -> str:
         f"{told['not_examined']['n']} pictures of {told['people']} people; not examined {_bare(told['not_examined'])}. "
         "The intervals of both error rates come from drawing people anew: pairs of the same people hang together."
     )
+
+
+def _target(row: Data) -> Row:
+    found = row["found"]
+    fine = (
+        2 if found["share"] is not None and found["share"] < 0.01 else 1
+    )  # percentages below one need the second digit
+    here = f"{found['share']:.{fine}%} ({found['low']:.{fine}%} to {found['high']:.{fine}%}) of {found['n']}"
+    return (row["what"], row["baseline"] or "–", row["reach"], here, row["verdict"])
+
+
+def _reliable(row: Data) -> Row:
+    return (f"{row['confidence']:.2f}", str(row["right"]["n"]), _share(row["right"]))
 
 
 def _picture(row: Data) -> Row:

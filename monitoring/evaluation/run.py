@@ -6,12 +6,13 @@ import json
 import logging
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from exams.kinds import Kind
 from exams.policy import Policy
-from monitoring.evaluation import composed, hearing, likeness, looking, questions, stretches
+from monitoring.evaluation import composed, hearing, likeness, looking, questions, spoilt, stretches
 from monitoring.evaluation.figures import Answer, Rate
 from monitoring.evaluation.hearing import Diarization
 from monitoring.evaluation.labels import LabelError, Sample
@@ -46,6 +47,7 @@ class Run:
     clips: dict[str, SpanFigures] = field(default_factory=dict)
     exams: dict[str, SpanFigures] = field(default_factory=dict)
     sounds: dict[str, list[Answer]] = field(default_factory=dict)
+    composed: dict[str, list[Answer]] = field(default_factory=dict)
     diarization: Diarization = field(default_factory=Diarization)
     diarized: int = 0
     portraits: Portraits = field(default_factory=Portraits)
@@ -81,6 +83,8 @@ def evaluate(samples: Sequence[Sample], *, policy: Policy, only: Collection[str]
         run.clips[composed.SHOWN_RECORDING] = composed.shown_recordings(samples, policy)
     if _wanted(Kind.BACKGROUND_VOICE, only):
         run.sounds[Kind.BACKGROUND_VOICE] = hearing.background_voice(samples, policy)
+    for spoil in (spoilt.spoilt_pictures, spoilt.spoilt_sounds):
+        run.composed |= spoil(samples, policy, partial(_wanted, only=only))
     return run
 
 

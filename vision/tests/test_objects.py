@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from vision import loading, yolo
+from vision import loading, weights, yolo
 from vision.analyzers import objects
 from vision.gate import Look
 from vision.tests.media import OBJECTS_NEEDED, frame, labelled, two_men
@@ -71,7 +71,7 @@ def test_it_fits_pictures_of_any_shape_into_the_model(shape):
 def test_weights_of_which_nothing_can_be_made_are_told_and_looked_at_again_once_they_are_others(tmp_path, monkeypatch):
     path = tmp_path / "yolov8n-416.onnx"
     path.write_bytes(b"as large as it should be, and no model")
-    monkeypatch.setattr(loading.weights, "find", lambda *_names: path)
+    monkeypatch.setattr(weights, "find", lambda *_names: path)
     monkeypatch.setattr(loading, "_unloadable", {})
     own = loading.Models()
     assert loading.availability()[Sense.OBJECTS].available and own.object_model is None

@@ -12,8 +12,8 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from exams.kinds import Kind
 from exams.policy import Policy
+from monitoring.activity_cards import SENSES_BEHIND
 from monitoring.evaluation.card import card_of
 from monitoring.evaluation.composed import SHOWN_RECORDING
 from monitoring.evaluation.hearing import SECOND_VOICE
@@ -72,8 +72,7 @@ class Command(BaseCommand):
 
     def _only(self, names: list[str]) -> frozenset[str]:
         known = {COUNTING, DIARIZATION, LIKENESS, SECOND_VOICE, SHOWN_RECORDING}
-        known |= {str(kind) for kind in (Kind.SPEECH, Kind.BACKGROUND_VOICE, Kind.HAND_GESTURE, Kind.SPOOF_SUSPECTED)}
-        known |= {question.name for question in QUESTIONS}
+        known |= {str(kind) for kind in SENSES_BEHIND} | {question.name for question in QUESTIONS}
         unknown = sorted(set(names) - known)
         if unknown:
             raise CommandError(f"{unknown[0]} is not asked; {', '.join(sorted(known))} are.")
