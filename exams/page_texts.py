@@ -119,6 +119,10 @@ def _exam() -> dict[str, str]:
         "storage_full": _(
             "This browser has no more room for what is recorded while the connection is lost. Go on working."
         ),
+        "finish_says": _("What you wrote and did not hand in is handed in now. After that nothing can be changed."),
+        "finish_up": _("What you did not hand in before the end stays out. After that no lost time can be given back."),
+        "finish_no": _("Go on working"),
+        "finish_wait": _("Wait"),
         "finish_left": _(
             "What was recorded while the connection was lost is being sent: %(count)s parts are left. "
             "Keep this page open."

@@ -146,7 +146,8 @@ export class Sitting {
 
   #line({ state, code }) {
     const line = at("exam-line");
-    line.textContent = text(`line_${state}`);
+    // Nobody who has no time left can go on working.
+    line.textContent = text(this.isUp && state === "offline" ? "line_connecting" : `line_${state}`);
     line.dataset.state = state;
     if (state === "online") void this.ask();
     if (state !== "closed") return;

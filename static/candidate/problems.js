@@ -145,6 +145,8 @@ export class Desk {
  */
 export function askToFinish(api, desk, { stop, goOn }) {
   const dialog = at("finish");
+  at("finish-says").textContent = text(desk.isOpen ? "finish_says" : "finish_up");
+  at("finish-no").textContent = text(desk.isOpen ? "finish_no" : "finish_wait");
   at("finish-list").replaceChildren(...desk.summary().map((line) => make("li", { textContent: line })));
   dialog.showModal();
   at("finish-no").focus();
