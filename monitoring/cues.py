@@ -171,7 +171,7 @@ def _partly_hidden(facts: Observation, limits: Thresholds) -> Cue:
     if not faces:
         return UNKNOWN
     hidden = _share_outside(max(faces, key=lambda face: face.box[2] * face.box[3]).box)
-    return _yes(0.5 + hidden, hidden=round(hidden, 2)) if hidden >= limits.face_hidden else NO
+    return _yes(0.9 + hidden / 2, hidden=round(hidden, 2)) if hidden >= limits.face_hidden else NO
 
 
 def _share_outside(box: Box) -> float:
