@@ -173,11 +173,10 @@ def _likeness_note(told: Data) -> str:
 
 
 def _target(row: Data) -> Row:
-    found = row["found"]
-    fine = (
-        2 if found["share"] is not None and found["share"] < 0.01 else 1
-    )  # percentages below one need the second digit
-    here = f"{found['share']:.{fine}%} ({found['low']:.{fine}%} to {found['high']:.{fine}%}) of {found['n']}"
+    found, here = row["found"], "–"
+    if found["share"] is not None:
+        digits = 1 if found["share"] >= 0.01 else 2
+        here = f"{found['share']:.{digits}%} ({found['low']:.{digits}%} to {found['high']:.{digits}%}) of {found['n']}"
     return (row["what"], row["baseline"] or "–", row["reach"], here, row["verdict"])
 
 
