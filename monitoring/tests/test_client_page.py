@@ -252,6 +252,7 @@ def test_who_is_offline_when_time_is_up_loses_nothing_and_gets_the_time_back(ser
     candidate.wait_for_line("offline")
     candidate.page.wait_for_selector("#paused-title:has-text('Time is up')", timeout=60_000)
     assert candidate.page.evaluate("document.getElementById('desk').inert")
+    assert "Go on working" not in candidate.page.text_content("#exam-line")
     time.sleep(35)  # the server has looked which sessions are overdue
     before = len(captured(server, seat))
     candidate.come_back()

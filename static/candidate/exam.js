@@ -145,10 +145,8 @@ export class Sitting {
   }
 
   #line({ state, code }) {
-    const line = at("exam-line");
-    // Nobody who has no time left can go on working.
-    line.textContent = text(this.isUp && state === "offline" ? "line_connecting" : `line_${state}`);
-    line.dataset.state = state;
+    at("exam-line").dataset.state = state;
+    this.#showLine();
     if (state === "online") void this.ask();
     if (state !== "closed") return;
     if (code === TAKEN_OVER) this.#leaveToOther();
@@ -193,6 +191,14 @@ export class Sitting {
     at("exam-pause").hidden = true;
     this.#cover({ title: text("time_up"), says: text("time_up_waits"), button: "" }, { focus: !this.isUp });
     this.isUp = true;
+    this.#showLine();
+  }
+
+  #showLine() {
+    const { state } = at("exam-line").dataset;
+    if (!state) return;
+    // Nobody who has no time left can go on working.
+    at("exam-line").textContent = text(this.isUp && state === "offline" ? "line_connecting" : `line_${state}`);
   }
 
   #showPause(paused, before) {
