@@ -247,7 +247,7 @@ def test_who_is_offline_when_time_is_up_loses_nothing_and_gets_the_time_back(ser
     candidate.write("# on the line")
     candidate.hand_in(1)
     deadline, token = server.python(DEADLINE, seat["session"], 25).split()
-    candidate.page.wait_for_selector("#exam-time:has-text('00:')")  # the socket has told it
+    candidate.page.wait_for_selector("#exam-time:text-matches('^00:')")  # the socket has told it
     candidate.go_offline()
     candidate.wait_for_line("offline")
     candidate.page.wait_for_selector("#paused-title:has-text('Time is up')", timeout=60_000)
